@@ -1,0 +1,24 @@
+//! Pure values and rules of Malecón: no async, no I/O, no serde, no clock.
+
+pub mod country;
+pub mod movie;
+pub mod page;
+pub mod sourced;
+pub mod text;
+pub mod user;
+
+pub use country::{
+    Batch, Car, CoatOfArms, Country, CountryCode, CountryField, CountryFilter, CountryName, CountryQuery,
+    CountryRecord, CountrySortKey, Currency, DataVersion, Demonym, Drift, FieldSet, Flags, Idd,
+    InvalidCountry, Language, LatLng, LocalName, Lookup, Maps, PostalCode, Rejection, SearchKeys, SortKeys,
+    StoredCountry, SyncOutcome, SyncPlan, SyncReport,
+};
+pub use movie::{Favorite, Genre, Movie, MoviePage, MovieQuery, MovieSortKey, PopularQuery, Rating, Stars};
+pub use page::{Direction, Page, Paged, Sort};
+pub use sourced::{Freshness, Sourced};
+pub use user::{
+    ApiToken, Email, Password, Principal, Profile, Role, User, UserChange, UserQuery, UserSortKey,
+};
+
+/// An instant in UTC. The domain never reads a clock; instants come in as arguments.
+pub type Instant = chrono::DateTime<chrono::Utc>;
