@@ -1,0 +1,45 @@
+//! What the core needs from outside: traits, their errors, their contract suites.
+//!
+//! Feature `mock` exports a [`mockall`](https://docs.rs/mockall) mock of every port; feature
+//! `contract` exports [`contract`], the suites that every implementation must pass.
+
+pub mod cache;
+pub mod clock;
+#[cfg(feature = "contract")]
+#[allow(clippy::expect_used, clippy::panic, reason = "a failed promise fails its test")]
+pub mod contract;
+pub mod country;
+mod error;
+pub mod limit;
+pub mod lock;
+pub mod movie;
+pub mod secret;
+pub mod sheet;
+pub mod user;
+
+pub use cache::{Cache, CacheError};
+pub use clock::Clock;
+pub use country::{CountryGateway, CountryRepository, SyncWrite};
+pub use error::{Cause, GatewayError, RepositoryError};
+pub use limit::{Limit, RateLimiter, Taken};
+pub use lock::{Lease, Lock, LockError};
+pub use movie::{FavoriteRepository, MovieGateway, MovieRepository, RatingRepository};
+pub use secret::{Claims, PasswordHasher, SecretError, TokenSigner};
+pub use sheet::{Sheet, SheetError, SheetFormat};
+pub use user::{
+    KeyRepository, NewApiToken, NewRefresh, NewUser, Rotation, SessionRepository, SigningKey, TokenHash,
+    TokenRepository, UserRepository, UserWrite,
+};
+
+#[cfg(feature = "mock")]
+pub use self::{
+    cache::MockCache,
+    clock::MockClock,
+    country::{MockCountryGateway, MockCountryRepository},
+    limit::MockRateLimiter,
+    lock::MockLock,
+    movie::{MockFavoriteRepository, MockMovieGateway, MockMovieRepository, MockRatingRepository},
+    secret::{MockPasswordHasher, MockTokenSigner},
+    sheet::MockSheet,
+    user::{MockKeyRepository, MockSessionRepository, MockTokenRepository, MockUserRepository},
+};
