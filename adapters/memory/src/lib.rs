@@ -1,0 +1,22 @@
+//! Every port in RAM: tests, demos, embedders.
+
+mod cache;
+mod clock;
+mod country;
+mod key;
+mod limit;
+mod lock;
+mod movie;
+mod session;
+#[cfg(test)]
+mod tests;
+mod token;
+mod user;
+
+pub use cache::MemoryCache;
+pub use clock::{ManualClock, SystemClock};
+pub use country::MemoryCountries;
+pub use limit::MemoryRateLimiter;
+pub use lock::MemoryLock;
+pub use movie::MemoryMovies;
+pub use user::MemoryUsers;
