@@ -1,0 +1,4 @@
+//! The contract suites, and what attackers send.
+
+mod password;
+mod token;

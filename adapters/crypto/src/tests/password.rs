@@ -1,0 +1,81 @@
+//! What hashes cost, and who waits.
+
+use std::time::{Duration, Instant};
+
+use malecon_domain::Password;
+use malecon_ports::PasswordHasher;
+
+use crate::Argon2Hasher;
+
+mod contract {
+    malecon_ports::password_contract!(crate::Argon2Hasher::cheap());
+}
+
+fn password() -> Password {
+    Password::new("correct horse").unwrap()
+}
+
+#[tokio::test]
+async fn a_hash_is_at_owasps_floor() {
+    let hasher = Argon2Hasher::new();
+    let hash = hasher.hash(&password()).await.unwrap();
+    assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+    assert!(hasher.fits("correct horse", Some(hash)).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_hash_of_other_cost_is_still_read() {
+    let old = Argon2Hasher::cheap().hash(&password()).await.unwrap();
+    assert!(Argon2Hasher::new().fits("correct horse", Some(old)).await.unwrap());
+}
+
+#[tokio::test]
+async fn other_variants_of_argon2_are_strange() {
+    use argon2::password_hash::PasswordHasher as _;
+    use argon2::{Algorithm, Argon2, Params, Version};
+
+    for algorithm in [Algorithm::Argon2i, Algorithm::Argon2d] {
+        let argon2 = Argon2::new(algorithm, Version::V0x13, Params::new(8, 1, 1, None).unwrap());
+        let hash = argon2.hash_password(b"correct horse").unwrap().to_string();
+        assert!(!Argon2Hasher::cheap().fits("correct horse", Some(hash)).await.unwrap());
+    }
+}
+
+/// The least of a few, since other tests run at the same time.
+async fn least(mut work: impl AsyncFnMut()) -> Duration {
+    let mut times = vec![];
+    for _ in 0..3 {
+        let begun = Instant::now();
+        work().await;
+        times.push(begun.elapsed());
+    }
+    times.into_iter().min().unwrap()
+}
+
+#[tokio::test]
+async fn no_hash_takes_as_long_as_one() {
+    let hasher = Argon2Hasher::new();
+    let hash = hasher.hash(&password()).await.unwrap();
+    let known = least(async || assert!(!hasher.fits("wrong horse", Some(hash.clone())).await.unwrap())).await;
+    let unknown = least(async || assert!(!hasher.fits("wrong horse", None).await.unwrap())).await;
+    assert!(unknown * 4 > known && known * 4 > unknown, "{known:?} and {unknown:?}");
+}
+
+#[tokio::test]
+async fn many_take_turns_and_none_is_lost() {
+    let hasher = Argon2Hasher::cheap();
+    let tasks: Vec<_> = (0..50)
+        .map(|_| {
+            let hasher = hasher.clone();
+            tokio::spawn(async move { hasher.hash(&password()).await.unwrap() })
+        })
+        .collect();
+    // Who goes away early takes no turn along.
+    for _ in 0..50 {
+        drop(tokio::time::timeout(Duration::ZERO, hasher.hash(&password())).await);
+    }
+    for task in tasks {
+        assert!(task.await.unwrap().starts_with("$argon2id$"));
+    }
+    assert!(hasher.hash(&password()).await.is_ok());
+}
