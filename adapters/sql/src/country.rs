@@ -1,0 +1,186 @@
+//! Countries in tables.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use malecon_domain::{
+    Country, CountryCode, CountryFilter, CountryQuery, CountrySortKey, DataVersion, Direction, Paged, Sort,
+    StoredCountry, SyncOutcome, SyncReport,
+};
+use malecon_ports::{CountryRepository, RepositoryError, SyncWrite};
+use sea_orm::ActiveModelTrait;
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{Func, NullOrdering, OnConflict};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, ExprTrait,
+    IntoActiveModel, Iterable, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+};
+
+use crate::entity::country::{Column, Entity, Stored, instant, row};
+use crate::entity::report::ReportJson;
+use crate::entity::state;
+use crate::error::classify;
+use crate::lock::is_current;
+use crate::store::{begin, one};
+
+/// Rows of one upsert: 20 parameters each, under SQLite's 32,766.
+const CHUNK: usize = 1_000;
+
+/// The countries of one database.
+#[derive(Clone, Debug)]
+pub struct SqlCountryRepository {
+    db: DatabaseConnection,
+}
+
+impl SqlCountryRepository {
+    pub(crate) fn new(db: DatabaseConnection) -> Self {
+        Self { db }
+    }
+}
+
+#[async_trait]
+impl CountryRepository for SqlCountryRepository {
+    async fn list(&self, query: &CountryQuery) -> Result<Paged<StoredCountry>, RepositoryError> {
+        let filter = query.filter.folded();
+        // PostgreSQL has no such letter, so no text of ours holds it; and to it every number is less
+        // than NaN, which no number is.
+        let no_number = [filter.area_gte, filter.area_lte].into_iter().flatten().any(f64::is_nan);
+        if no_number || texts(&filter).any(|(_, text)| text.contains('\0')) {
+            return Ok(Paged { items: vec![], total: 0 });
+        }
+        let matching = Entity::find().filter(condition(&filter, self.db.get_database_backend()));
+        let total = matching.clone().count(&self.db).await.map_err(classify)?;
+        let page =
+            sorted(matching, &query.sort).limit(u64::from(query.page.size())).offset(query.page.offset());
+        let rows = page.into_partial_model::<Stored>().all(&self.db).await.map_err(classify)?;
+        Ok(Paged { items: stored(rows)?, total })
+    }
+
+    async fn find(&self, code: &CountryCode) -> Result<Option<StoredCountry>, RepositoryError> {
+        let is_it = match code {
+            CountryCode::Alpha2(code) => Column::Cca2.eq(code),
+            CountryCode::Alpha3(code) => Column::Cca3.eq(code),
+            CountryCode::Numeric(code) => Column::Ccn3.eq(code),
+        };
+        let row = Entity::find()
+            .filter(is_it)
+            .into_partial_model::<Stored>()
+            .one(&self.db)
+            .await
+            .map_err(classify)?;
+        row.map(StoredCountry::try_from).transpose()
+    }
+
+    async fn all(&self) -> Result<Vec<StoredCountry>, RepositoryError> {
+        let all = Entity::find().order_by_asc(Column::Cca3).into_partial_model::<Stored>();
+        stored(all.all(&self.db).await.map_err(classify)?)
+    }
+
+    async fn version(&self) -> Result<DataVersion, RepositoryError> {
+        version(&state(&self.db).await?)
+    }
+
+    async fn apply(&self, write: &SyncWrite) -> Result<DataVersion, RepositoryError> {
+        // One statement can't write one row twice: the last of a country's records is the one.
+        let upserts: BTreeMap<&str, &Country> = write.upserts.iter().map(|c| (c.cca3.as_str(), c)).collect();
+        let rows = upserts.values().map(|country| row(country, write.at)).collect::<Result<Vec<_>, _>>()?;
+        let report = serde_json::to_string(&ReportJson::from(&write.report))
+            .map_err(|error| RepositoryError::Corrupt(error.into()))?;
+        let transaction = begin(&self.db).await?;
+        if !is_current(&transaction, &write.lease).await.map_err(classify)? {
+            return Err(RepositoryError::Conflict(format!("the lease {} was lost", write.lease.name)));
+        }
+        let others = Column::iter().filter(|column| !matches!(column, Column::Cca3));
+        let replace = OnConflict::column(Column::Cca3).update_columns(others).to_owned();
+        for chunk in rows.chunks(CHUNK) {
+            let insert = Entity::insert_many(chunk.to_vec()).on_conflict(replace.clone());
+            insert.exec_without_returning(&transaction).await.map_err(classify)?;
+        }
+        let at = write.at.timestamp_micros();
+        let mut next = state(&transaction).await?.into_active_model();
+        if !rows.is_empty() {
+            next.version = Set(next.version.unwrap() + 1);
+            next.since = Set(at);
+        }
+        if write.report.outcome == SyncOutcome::Succeeded {
+            next.checked_at = Set(at);
+        }
+        next.report = Set(Some(report));
+        let next = next.update(&transaction).await.map_err(classify)?;
+        transaction.commit().await.map_err(classify)?;
+        version(&next)
+    }
+
+    async fn last_report(&self) -> Result<Option<SyncReport>, RepositoryError> {
+        let Some(text) = state(&self.db).await?.report else { return Ok(None) };
+        let json: ReportJson =
+            serde_json::from_str(&text).map_err(|error| RepositoryError::Corrupt(error.into()))?;
+        json.try_into().map(Some)
+    }
+}
+
+async fn state(db: &impl ConnectionTrait) -> Result<state::Model, RepositoryError> {
+    state::Entity::find_by_id(1).one(db).await.and_then(one).map_err(classify)
+}
+
+fn version(state: &state::Model) -> Result<DataVersion, RepositoryError> {
+    Ok(DataVersion {
+        number: state.version.unsigned_abs(),
+        since: instant(state.since)?,
+        checked_at: instant(state.checked_at)?,
+    })
+}
+
+fn stored(rows: Vec<Stored>) -> Result<Vec<StoredCountry>, RepositoryError> {
+    rows.into_iter().map(StoredCountry::try_from).collect()
+}
+
+fn texts(filter: &CountryFilter) -> impl Iterator<Item = (Column, &String)> {
+    [
+        (Column::SearchName, &filter.name),
+        (Column::SearchCapital, &filter.capital),
+        (Column::SearchContinent, &filter.continent),
+        (Column::SearchCurrency, &filter.currency),
+        (Column::SearchLanguage, &filter.language),
+        (Column::SearchRegion, &filter.region),
+        (Column::SearchAll, &filter.q),
+    ]
+    .into_iter()
+    .filter_map(|(column, text)| Some((column, text.as_ref()?)))
+}
+
+/// A folded filter in SQL. Positions of substrings, not LIKE: so no letter is a wildcard.
+fn condition(filter: &CountryFilter, backend: DbBackend) -> Condition {
+    let position = if backend == DbBackend::Sqlite { "instr" } else { "strpos" };
+    let whole = |bound: u64| i64::try_from(bound).unwrap_or(i64::MAX);
+    texts(filter)
+        .fold(Condition::all(), |all, (column, text)| {
+            let column = sea_orm::sea_query::Expr::col(column);
+            all.add(Func::cust(position).arg(column).arg(text.as_str()).gt(0))
+        })
+        .add_option(filter.population_gte.map(|least| Column::Population.gte(whole(least))))
+        .add_option(filter.population_lte.map(|most| Column::Population.lte(whole(most))))
+        .add_option(filter.area_gte.map(|least| Column::Area.gte(least)))
+        .add_option(filter.area_lte.map(|most| Column::Area.lte(most)))
+}
+
+fn sorted(select: Select<Entity>, sort: &[Sort<CountrySortKey>]) -> Select<Entity> {
+    let by_name = [Sort { key: CountrySortKey::Name, direction: Direction::Ascending }];
+    let sort = if sort.is_empty() { &by_name[..] } else { sort };
+    let select = sort.iter().fold(select, |select, Sort { key, direction }| {
+        let column = match key {
+            CountrySortKey::Name => Column::SortName,
+            CountrySortKey::Capital => Column::SortCapital,
+            CountrySortKey::Currency => Column::SortCurrency,
+            CountrySortKey::Continent => Column::SortContinent,
+            CountrySortKey::Language => Column::SortLanguage,
+            CountrySortKey::Flag => Column::SortFlag,
+            CountrySortKey::Code => Column::Cca3,
+            CountrySortKey::Population => Column::Population,
+            CountrySortKey::Area => Column::Area,
+        };
+        let order = if *direction == Direction::Descending { Order::Desc } else { Order::Asc };
+        select.order_by_with_nulls(column, order, NullOrdering::Last)
+    });
+    select.order_by_asc(Column::Cca3)
+}

@@ -1,0 +1,56 @@
+//! Signing keys in a table.
+
+use async_trait::async_trait;
+use malecon_domain::Instant;
+use malecon_ports::{KeyRepository, RepositoryError, SigningKey};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
+
+use crate::error::classify;
+use crate::store::begin;
+
+/// The signing keys of one database.
+#[derive(Clone, Debug)]
+pub struct SqlKeyRepository {
+    db: DatabaseConnection,
+}
+
+impl SqlKeyRepository {
+    pub(crate) fn new(db: DatabaseConnection) -> Self {
+        Self { db }
+    }
+}
+
+#[async_trait]
+impl KeyRepository for SqlKeyRepository {
+    async fn keys(&self) -> Result<Vec<SigningKey>, RepositoryError> {
+        let sql = "SELECT secret FROM signing_keys ORDER BY id DESC LIMIT 2";
+        let select = Statement::from_string(self.db.get_database_backend(), sql);
+        let rows = self.db.query_all_raw(select).await.map_err(classify)?;
+        rows.iter().map(|row| row.try_get("", "secret").map(SigningKey).map_err(classify)).collect()
+    }
+
+    async fn first(&self, key: &SigningKey, at: Instant) -> Result<(), RepositoryError> {
+        let transaction = begin(&self.db).await?;
+        let add = async {
+            if self.db.get_database_backend() == DbBackend::Postgres {
+                // Two that look at once would both see an empty table.
+                transaction.execute_unprepared("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE").await?;
+            }
+            let sql = "INSERT INTO signing_keys (secret, created_at) \
+                       SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM signing_keys)";
+            insert(&transaction, sql, key, at).await
+        };
+        add.await.map_err(classify)?;
+        transaction.commit().await.map_err(classify)
+    }
+
+    async fn add(&self, key: &SigningKey, at: Instant) -> Result<(), RepositoryError> {
+        let sql = "INSERT INTO signing_keys (secret, created_at) VALUES ($1, $2)";
+        insert(&self.db, sql, key, at).await.map_err(classify)
+    }
+}
+
+async fn insert(db: &impl ConnectionTrait, sql: &str, key: &SigningKey, at: Instant) -> Result<(), DbErr> {
+    let values = [key.0.clone().into(), at.timestamp_micros().into()];
+    db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await.map(|_| ())
+}

@@ -1,0 +1,138 @@
+//! Sessions and their refresh tokens in tables. Whoever writes a session's refresh tokens locks its
+//! row first; whoever writes several of a user's sessions locks the user's before.
+
+use async_trait::async_trait;
+use malecon_domain::User;
+use malecon_ports::{NewRefresh, RepositoryError, Rotation, SessionRepository, TokenHash};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, ExecResult, QueryResult, QuerySelect, Statement,
+    Value,
+};
+
+use crate::entity::user;
+use crate::error::classify;
+use crate::store::{begin, one};
+
+/// The sessions of one database.
+#[derive(Clone, Debug)]
+pub struct SqlSessionRepository {
+    db: DatabaseConnection,
+}
+
+impl SqlSessionRepository {
+    pub(crate) fn new(db: DatabaseConnection) -> Self {
+        Self { db }
+    }
+}
+
+#[async_trait]
+impl SessionRepository for SqlSessionRepository {
+    async fn begin(&self, user: &User, refresh: &NewRefresh) -> Result<i64, RepositoryError> {
+        let transaction = begin(&self.db).await?;
+        let session = start(&transaction, user, refresh).await.map_err(classify)?;
+        transaction.commit().await.map_err(classify)?;
+        Ok(session)
+    }
+
+    async fn rotate(&self, presented: &TokenHash, next: &NewRefresh) -> Result<Rotation, RepositoryError> {
+        let transaction = begin(&self.db).await?;
+        let rotation = exchange(&transaction, presented, next).await?;
+        transaction.commit().await.map_err(classify)?;
+        Ok(rotation)
+    }
+
+    async fn end(&self, presented: &TokenHash) -> Result<bool, RepositoryError> {
+        let sql = "UPDATE sessions SET ended = TRUE WHERE NOT ended \
+                   AND id = (SELECT session_id FROM refresh_tokens WHERE hash = $1)";
+        let done = execute(&self.db, sql, [blob(presented)]).await.map_err(classify)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn find(&self, session: i64) -> Result<Option<User>, RepositoryError> {
+        user_of(&self.db, session).await
+    }
+}
+
+async fn start(db: &impl ConnectionTrait, user: &User, refresh: &NewRefresh) -> Result<i64, DbErr> {
+    user::Entity::find_by_id(user.id).lock_exclusive().one(db).await?;
+    let at = refresh.at.timestamp_micros();
+    // Nobody can go on with these. Logins are the only thing that makes sessions, so they tidy up.
+    let sql = "DELETE FROM sessions WHERE user_id = $1 AND NOT EXISTS \
+               (SELECT 1 FROM refresh_tokens WHERE session_id = sessions.id AND expires_at > $2)";
+    execute(db, sql, [user.id.into(), at.into()]).await?;
+    let sql = "INSERT INTO sessions (user_id, token_version, ended, created_at) \
+               VALUES ($1, $2, FALSE, $3) RETURNING id";
+    let row = query(db, sql, [user.id.into(), user.token_version.into(), at.into()]).await.and_then(one)?;
+    let session = row.try_get("", "id")?;
+    add_refresh(db, session, refresh).await?;
+    Ok(session)
+}
+
+async fn exchange(
+    db: &impl ConnectionTrait,
+    presented: &TokenHash,
+    next: &NewRefresh,
+) -> Result<Rotation, RepositoryError> {
+    // A write, not a read: it locks the row on PostgreSQL, and what it changes is nothing.
+    let sql = "UPDATE sessions SET ended = ended WHERE NOT ended \
+               AND id = (SELECT session_id FROM refresh_tokens WHERE hash = $1) RETURNING id";
+    let locked = query(db, sql, [blob(presented)]).await.map_err(classify)?;
+    let Some(session) = locked.map(|row| row.try_get("", "id")).transpose().map_err(classify)? else {
+        return Ok(Rotation::Refused);
+    };
+    let Some(user) = user_of(db, session).await? else { return Ok(Rotation::Refused) };
+    let sql = "SELECT used, expires_at FROM refresh_tokens WHERE hash = $1";
+    let row = query(db, sql, [blob(presented)]).await.and_then(one).map_err(classify)?;
+    let expires_at: i64 = row.try_get("", "expires_at").map_err(classify)?;
+    if expires_at <= next.at.timestamp_micros() {
+        return Ok(Rotation::Refused);
+    }
+    if row.try_get("", "used").map_err(classify)? {
+        let sql = "UPDATE sessions SET ended = TRUE WHERE id = $1";
+        execute(db, sql, [session.into()]).await.map_err(classify)?;
+        return Ok(Rotation::Reused);
+    }
+    let sql = "UPDATE refresh_tokens SET used = TRUE WHERE hash = $1";
+    execute(db, sql, [blob(presented)]).await.map_err(classify)?;
+    add_refresh(db, session, next).await.map_err(classify)?;
+    Ok(Rotation::Rotated { session, user })
+}
+
+/// The user of a session that is not over.
+async fn user_of(db: &impl ConnectionTrait, session: i64) -> Result<Option<User>, RepositoryError> {
+    let sql = "SELECT users.* FROM users JOIN sessions ON sessions.user_id = users.id \
+               WHERE sessions.id = $1 AND NOT sessions.ended AND NOT users.disabled \
+               AND sessions.token_version = users.token_version";
+    let select = user::Entity::find().from_raw_sql(statement(db, sql, [session.into()]));
+    select.one(db).await.map_err(classify)?.map(User::try_from).transpose()
+}
+
+async fn add_refresh(db: &impl ConnectionTrait, session: i64, refresh: &NewRefresh) -> Result<(), DbErr> {
+    let sql = "INSERT INTO refresh_tokens (hash, session_id, used, expires_at) VALUES ($1, $2, FALSE, $3)";
+    let values = [blob(&refresh.hash), session.into(), refresh.expires_at.timestamp_micros().into()];
+    execute(db, sql, values).await.map(|_| ())
+}
+
+fn statement<const N: usize>(db: &impl ConnectionTrait, sql: &str, values: [Value; N]) -> Statement {
+    Statement::from_sql_and_values(db.get_database_backend(), sql, values)
+}
+
+async fn query<const N: usize>(
+    db: &impl ConnectionTrait,
+    sql: &str,
+    values: [Value; N],
+) -> Result<Option<QueryResult>, DbErr> {
+    db.query_one_raw(statement(db, sql, values)).await
+}
+
+async fn execute<const N: usize>(
+    db: &impl ConnectionTrait,
+    sql: &str,
+    values: [Value; N],
+) -> Result<ExecResult, DbErr> {
+    db.execute_raw(statement(db, sql, values)).await
+}
+
+fn blob(hash: &TokenHash) -> Value {
+    hash.0.to_vec().into()
+}

@@ -1,0 +1,247 @@
+//! A database: opened, migrated, asked whether it is there.
+
+use std::pin::pin;
+use std::str::FromStr;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use malecon_ports::RepositoryError;
+use sea_orm::sqlx::Connection;
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use sea_orm_migration::MigratorTrait;
+
+use crate::error::classify;
+use crate::migration::Migrator;
+use crate::{
+    SqlCountryRepository, SqlFavoriteRepository, SqlKeyRepository, SqlLock, SqlMovieRepository,
+    SqlRatingRepository, SqlSessionRepository, SqlTokenRepository, SqlUserRepository,
+};
+
+/// Key of the advisory lock that migrations hold on PostgreSQL: "malecon" in ASCII.
+const MIGRATION_LOCK: i64 = 0x006d_616c_6563_6f6e;
+
+/// How long the very first connection may take.
+const FIRST_CONNECT: Duration = Duration::from_secs(5);
+
+/// How a database is used.
+#[derive(Clone, Debug)]
+pub struct SqlOptions {
+    /// Connections at once; an in-memory SQLite always has one.
+    pub max_connections: u32,
+    /// How long a caller waits for a connection.
+    pub acquire_timeout: Duration,
+}
+
+impl Default for SqlOptions {
+    fn default() -> Self {
+        Self { max_connections: 8, acquire_timeout: Duration::from_millis(800) }
+    }
+}
+
+/// An open database. Clones share its connections.
+#[derive(Clone, Debug)]
+pub struct SqlStore {
+    pub(crate) db: DatabaseConnection,
+}
+
+impl SqlStore {
+    /// Opens `sqlite:…` or `postgres://…`.
+    ///
+    /// # Errors
+    /// `Corrupt` for a URL that makes no sense, `Unavailable` for a database that does not answer.
+    /// Neither repeats the URL, which may hold a password.
+    pub async fn connect(url: &str, options: SqlOptions) -> Result<Self, RepositoryError> {
+        let is_sqlite = url.starts_with("sqlite:");
+        let url = url.replacen("postgresql://", "postgres://", 1);
+        if !is_sqlite && !url.starts_with("postgres://") {
+            return Err(RepositoryError::Corrupt(
+                "the URL begins neither with sqlite: nor with postgres://".into(),
+            ));
+        }
+        if !is_sqlite {
+            reach(&url).await?;
+        }
+        let mut connect = ConnectOptions::new(&url);
+        connect
+            .max_connections(options.max_connections)
+            .acquire_timeout(options.acquire_timeout)
+            .connect_timeout(options.acquire_timeout)
+            .sqlx_logging(false)
+            .test_before_acquire(false)
+            .test_before_acquire_if_idle_for(Duration::from_secs(30))
+            .statement_timeout(Duration::from_secs(30))
+            .set_application_name("malecon");
+        connect.map_sqlx_sqlite_opts(|sqlite| {
+            sqlite
+                .busy_timeout(Duration::from_secs(5))
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .foreign_keys(true)
+        });
+        if url.contains(":memory:") || url.contains("mode=memory") {
+            // The database is gone with its only connection.
+            connect.max_connections(1).min_connections(1).idle_timeout(None).max_lifetime(None);
+        }
+        for _ in 0..50 {
+            match Database::connect(connect.clone()).await {
+                // Two processes that make one file at the same time: one switches it to WAL first.
+                Err(error) if is_sqlite && error.to_string().contains("locked") => {
+                    futures_timer::Delay::new(Duration::from_millis(20)).await;
+                }
+                // SeaORM's own word for a URL that it can't read repeats it, password and all.
+                Err(DbErr::Conn(RuntimeErr::Internal(_))) => {
+                    return Err(RepositoryError::Corrupt("the URL can't be read".into()));
+                }
+                Err(error) => return Err(classify(error)),
+                Ok(db) => return Ok(Self { db }),
+            }
+        }
+        Err(RepositoryError::Unavailable("the file stays locked".into()))
+    }
+
+    /// `sqlite` or `postgres`.
+    pub fn kind(&self) -> &'static str {
+        match self.db.get_database_backend() {
+            DbBackend::Sqlite => "sqlite",
+            _ => "postgres",
+        }
+    }
+
+    /// Brings the schema up to date, in one transaction. Processes that do it at once wait for one
+    /// another.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] of the database; then the schema is as it was.
+    pub async fn migrate(&self) -> Result<(), RepositoryError> {
+        let transaction = begin(&self.db).await?;
+        let migrate = async {
+            if self.db.get_database_backend() == DbBackend::Postgres {
+                transaction
+                    .execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+                    .await?;
+            }
+            Migrator::up(&transaction, None).await
+        };
+        migrate.await.map_err(classify)?;
+        transaction.commit().await.map_err(classify)
+    }
+
+    /// Names of the migrations that the schema lacks.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] of the database.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, RepositoryError> {
+        let pending = Migrator::get_pending_migrations_read_only(&self.db).await.map_err(classify)?;
+        Ok(pending.iter().map(|migration| migration.name().to_owned()).collect())
+    }
+
+    /// Asks the database for an answer.
+    ///
+    /// # Errors
+    /// `Unavailable` when there is none.
+    pub async fn ping(&self) -> Result<(), RepositoryError> {
+        self.db.execute_unprepared("SELECT 1").await.map(|_| ()).map_err(classify)
+    }
+
+    /// Closes all connections, once their work is done.
+    pub async fn close(&self) {
+        // What can't be closed is closed by the end of the process.
+        let _ = self.db.clone().close().await;
+    }
+
+    /// Its countries.
+    pub fn countries(&self) -> SqlCountryRepository {
+        SqlCountryRepository::new(self.db.clone())
+    }
+
+    /// Its leases.
+    pub fn lock(&self) -> SqlLock {
+        SqlLock::new(self.db.clone())
+    }
+
+    /// Its users.
+    pub fn users(&self) -> SqlUserRepository {
+        SqlUserRepository::new(self.db.clone())
+    }
+
+    /// Its API tokens.
+    pub fn tokens(&self) -> SqlTokenRepository {
+        SqlTokenRepository::new(self.db.clone())
+    }
+
+    /// Its sessions.
+    pub fn sessions(&self) -> SqlSessionRepository {
+        SqlSessionRepository::new(self.db.clone())
+    }
+
+    /// Its signing keys.
+    pub fn keys(&self) -> SqlKeyRepository {
+        SqlKeyRepository::new(self.db.clone())
+    }
+
+    /// Its movies.
+    pub fn movies(&self) -> SqlMovieRepository {
+        SqlMovieRepository::new(self.db.clone())
+    }
+
+    /// Its users' favorites.
+    pub fn favorites(&self) -> SqlFavoriteRepository {
+        SqlFavoriteRepository::new(self.db.clone())
+    }
+
+    /// Its users' ratings.
+    pub fn ratings(&self) -> SqlRatingRepository {
+        SqlRatingRepository::new(self.db.clone())
+    }
+}
+
+/// Connects once: a pool that can't connect says no more than that its time is up.
+async fn reach(url: &str) -> Result<(), RepositoryError> {
+    // SeaORM's and sqlx' own words for a URL that they can't read repeat it, password and all.
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|_| RepositoryError::Corrupt("the URL can't be read".into()))?;
+    let place = format!("{}:{}", options.get_host(), options.get_port());
+    let connect = PgConnection::connect_with(&options);
+    match select(pin!(connect), futures_timer::Delay::new(FIRST_CONNECT)).await {
+        Either::Left((Ok(connection), _)) => {
+            let _ = connection.close().await;
+            Ok(())
+        }
+        Either::Left((Err(error), _)) => {
+            Err(RepositoryError::Unavailable(format!("{place}: {error}").into()))
+        }
+        Either::Right(_) => {
+            Err(RepositoryError::Unavailable(format!("{place}: no answer within {FIRST_CONNECT:?}").into()))
+        }
+    }
+}
+
+/// A transaction that is going to write: on SQLite it takes the writer's place at once, since one
+/// that reads first can't wait for it later.
+pub(crate) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, RepositoryError> {
+    let options =
+        TransactionOptions { sqlite_transaction_mode: immediate(db), ..TransactionOptions::default() };
+    db.begin_with_options(options).await.map_err(classify)
+}
+
+fn immediate(db: &DatabaseConnection) -> Option<SqliteTransactionMode> {
+    (db.get_database_backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate)
+}
+
+/// Milliseconds since 1970 by the database's clock, as an SQL expression.
+pub(crate) fn now(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Sqlite => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+        _ => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+    }
+}
+
+/// The one row of a query that has one.
+pub(crate) fn one<T>(row: Option<T>) -> Result<T, DbErr> {
+    row.ok_or_else(|| DbErr::RecordNotFound("a row that is always there".to_owned()))
+}

@@ -1,0 +1,145 @@
+//! Databases of one's own, for tests.
+
+use malecon_ports::contract::country::CountryStore;
+use malecon_ports::contract::movie::MovieStore;
+use malecon_ports::contract::user::UserStore;
+use malecon_ports::{
+    CountryRepository, FavoriteRepository, KeyRepository, Lease, Lock, LockError, MovieRepository,
+    RatingRepository, SessionRepository, TokenRepository, UserRepository,
+};
+use sea_orm::{ConnectionTrait, Database};
+
+use crate::{
+    SqlCountryRepository, SqlFavoriteRepository, SqlKeyRepository, SqlLock, SqlMovieRepository, SqlOptions,
+    SqlRatingRepository, SqlSessionRepository, SqlStore, SqlTokenRepository, SqlUserRepository,
+};
+
+/// A migrated database that nobody else uses; it is dropped with its owner.
+pub struct TestDatabase {
+    pub store: SqlStore,
+    pub url: String,
+    countries: SqlCountryRepository,
+    lock: SqlLock,
+    users: SqlUserRepository,
+    tokens: SqlTokenRepository,
+    sessions: SqlSessionRepository,
+    keys: SqlKeyRepository,
+    movies: SqlMovieRepository,
+    favorites: SqlFavoriteRepository,
+    ratings: SqlRatingRepository,
+    /// The server and the name of what is to be dropped there.
+    dropped: Option<(String, String)>,
+}
+
+impl TestDatabase {
+    async fn open(url: String, dropped: Option<(String, String)>) -> Self {
+        let store = SqlStore::connect(&url, SqlOptions::default()).await.expect("connect");
+        store.migrate().await.expect("migrate");
+        Self {
+            countries: store.countries(),
+            lock: store.lock(),
+            users: store.users(),
+            tokens: store.tokens(),
+            sessions: store.sessions(),
+            keys: store.keys(),
+            movies: store.movies(),
+            favorites: store.favorites(),
+            ratings: store.ratings(),
+            store,
+            url,
+            dropped,
+        }
+    }
+}
+
+/// A database in memory.
+pub async fn sqlite() -> TestDatabase {
+    TestDatabase::open("sqlite::memory:".to_owned(), None).await
+}
+
+/// A new database on the server of this URL, whose user may create databases.
+pub async fn postgres(server: &str) -> TestDatabase {
+    let name = format!("malecon_test_{}", uuid::Uuid::new_v4().simple());
+    let admin = Database::connect(server).await.expect("a PostgreSQL server");
+    admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("create database");
+    admin.close().await.expect("close");
+    let mut url = url::Url::parse(server).expect("a URL");
+    url.set_path(&name);
+    TestDatabase::open(url.to_string(), Some((server.to_owned(), name))).await
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let Some((server, name)) = self.dropped.take() else { return };
+        // A runtime of its own: the test's may be ending.
+        let drop = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+            runtime.block_on(async {
+                let admin = Database::connect(server).await.ok()?;
+                admin.execute_unprepared(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.ok()
+            })
+        });
+        let _ = drop.join();
+    }
+}
+
+impl CountryStore for TestDatabase {
+    fn repository(&self) -> &dyn CountryRepository {
+        &self.countries
+    }
+
+    fn lock(&self) -> &dyn Lock {
+        &self.lock
+    }
+}
+
+#[async_trait::async_trait]
+impl Lock for TestDatabase {
+    async fn acquire(&self, name: &str, ttl: std::time::Duration) -> Result<Option<Lease>, LockError> {
+        self.lock.acquire(name, ttl).await
+    }
+
+    async fn renew(&self, lease: &Lease, ttl: std::time::Duration) -> Result<bool, LockError> {
+        self.lock.renew(lease, ttl).await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), LockError> {
+        self.lock.release(lease).await
+    }
+}
+
+impl UserStore for TestDatabase {
+    fn users(&self) -> &dyn UserRepository {
+        &self.users
+    }
+
+    fn tokens(&self) -> &dyn TokenRepository {
+        &self.tokens
+    }
+
+    fn sessions(&self) -> &dyn SessionRepository {
+        &self.sessions
+    }
+
+    fn keys(&self) -> &dyn KeyRepository {
+        &self.keys
+    }
+}
+
+impl MovieStore for TestDatabase {
+    fn users(&self) -> &dyn UserRepository {
+        &self.users
+    }
+
+    fn movies(&self) -> &dyn MovieRepository {
+        &self.movies
+    }
+
+    fn favorites(&self) -> &dyn FavoriteRepository {
+        &self.favorites
+    }
+
+    fn ratings(&self) -> &dyn RatingRepository {
+        &self.ratings
+    }
+}
