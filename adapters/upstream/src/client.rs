@@ -1,0 +1,291 @@
+//! The one HTTP client: timeouts, retries, few redirects, small bodies, honest errors.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use http::Extensions;
+use malecon_ports::GatewayError;
+use reqwest::header::{HeaderMap, HeaderName};
+use reqwest::redirect::Policy;
+use reqwest::{Request, Response, StatusCode};
+use reqwest_middleware::{ClientBuilder, Middleware, Next};
+use reqwest_retry::{RetryError, RetryTransientMiddleware};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use crate::retry::{Hint, Patience, Worth, retry_after};
+
+/// Redirects that are followed at most.
+const REDIRECTS: usize = 3;
+/// What waits may add to the attempts' own time.
+const WAITS: Duration = Duration::from_secs(30);
+
+/// How upstreams are called.
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    /// How long one attempt may take, from the connection to the end of the body.
+    pub timeout: Duration,
+    /// How long its connection may take.
+    pub connect_timeout: Duration,
+    /// How often a failed request is repeated.
+    pub retries: u32,
+    /// The wait before the first repetition; it doubles from one to the next and is jittered.
+    pub retry_base: Duration,
+    /// Bytes of a decoded body at most.
+    pub body_limit: usize,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(3),
+            retries: 3,
+            retry_base: Duration::from_millis(200),
+            body_limit: 32 * 1024 * 1024,
+        }
+    }
+}
+
+/// No client can be made.
+#[derive(Debug, thiserror::Error)]
+#[error("no HTTP client can be made")]
+pub struct ClientError(#[source] reqwest::Error);
+
+/// Calls upstreams: GET alone so far, whose repetition changes nothing.
+///
+/// A request is repeated on failures of the connection, timeouts, bodies that break off, 408, 425,
+/// 429 and 5xx but 501; a `Retry-After` is waited for when it is 30 s or less, and ends the
+/// repetitions when it is more. All of it takes at most the attempts' time and 30 s of waits.
+#[derive(Clone, Debug)]
+pub struct UpstreamClient {
+    http: reqwest::Client,
+    options: ClientOptions,
+}
+
+/// A 2xx answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub body: Bytes,
+}
+
+impl UpstreamClient {
+    /// A client with these options. It ignores proxy variables of the environment.
+    ///
+    /// # Errors
+    /// [`ClientError`] when the system has no TLS to offer.
+    pub fn new(options: ClientOptions) -> Result<Self, ClientError> {
+        // An embedder may have chosen a provider already: then it is theirs.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        #[expect(clippy::disallowed_methods, reason = "this is where clients are made")]
+        let builder = reqwest::Client::builder();
+        let http = builder
+            .timeout(options.timeout)
+            .connect_timeout(options.connect_timeout.min(options.timeout))
+            .redirect(Policy::custom(|attempt| {
+                let from_https = attempt.previous().last().is_some_and(|url| url.scheme() == "https");
+                if attempt.previous().len() > REDIRECTS {
+                    attempt.error("too many redirects")
+                } else if from_https && attempt.url().scheme() != "https" {
+                    attempt.error("a redirect from https to http")
+                } else {
+                    attempt.follow()
+                }
+            }))
+            .no_proxy()
+            .user_agent(concat!("malecon/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(ClientError)?;
+        Ok(Self { http, options })
+    }
+
+    /// Gets a URL, with a bearer token when there is one. A final failure is one line in the log.
+    pub(crate) async fn get(&self, url: Url, token: Option<&SecretString>) -> Result<Answer, GatewayError> {
+        self.logged(url, token, |_| false).await
+    }
+
+    /// As [`Self::get`], where 404 is an answer like another: `None`, and no word in the log.
+    pub(crate) async fn find(
+        &self,
+        url: Url,
+        token: Option<&SecretString>,
+    ) -> Result<Option<Answer>, GatewayError> {
+        match self.logged(url, token, is_missing).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn logged(
+        &self,
+        url: Url,
+        token: Option<&SecretString>,
+        expected: impl Fn(&GatewayError) -> bool,
+    ) -> Result<Answer, GatewayError> {
+        let attempts = Arc::new(AtomicU32::new(0));
+        // Query strings may hold keys.
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let place = format!("{}{port}{}", url.host_str().unwrap_or_default(), url.path());
+        let answer = self.attempt(url, token, &attempts).await;
+        if let Some(error) = answer.as_ref().err().filter(|error| !expected(error)) {
+            let reason = chain(error);
+            let attempts = attempts.load(Ordering::Relaxed);
+            tracing::error!(target: "malecon::upstream", upstream = place, attempts, reason, "an upstream failed");
+        }
+        answer
+    }
+
+    async fn attempt(
+        &self,
+        url: Url,
+        token: Option<&SecretString>,
+        attempts: &Arc<AtomicU32>,
+    ) -> Result<Answer, GatewayError> {
+        let hint = Hint::default();
+        let patience = Patience::new(&self.options, hint.clone());
+        let client = ClientBuilder::new(self.http.clone())
+            .with(RetryTransientMiddleware::new_with_policy_and_strategy(patience, Worth(hint)))
+            .with(Whole { limit: self.options.body_limit, attempts: Arc::clone(attempts) })
+            .build();
+        let request = client.get(url);
+        let request = match token {
+            Some(token) => request.bearer_auth(token.expose_secret()),
+            None => request,
+        };
+        let limit = self.options.timeout * (self.options.retries + 1) + WAITS;
+        match tokio::time::timeout(limit, request.send()).await {
+            Err(_) => Err(GatewayError::Unavailable(format!("no answer within {limit:?}").into())),
+            Ok(Err(error)) => Err(classify(error)),
+            Ok(Ok(response)) => judge(response).await,
+        }
+    }
+}
+
+/// Reads the whole body within the attempt, so that one that breaks off is an attempt that failed.
+struct Whole {
+    limit: usize,
+    attempts: Arc<AtomicU32>,
+}
+
+/// The body is larger than we take.
+#[derive(Debug, thiserror::Error)]
+#[error("the body has more than {0} bytes")]
+pub(crate) struct TooLarge(usize);
+
+#[async_trait]
+impl Middleware for Whole {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        self.attempts.fetch_add(1, Ordering::Relaxed);
+        let response = next.run(request, extensions).await?;
+        let mut whole = http::Response::builder().status(response.status());
+        if let Some(headers) = whole.headers_mut() {
+            headers.clone_from(response.headers());
+        }
+        let mut body = BytesMut::new();
+        let mut chunks = response.bytes_stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk?;
+            if body.len() + chunk.len() > self.limit {
+                return Err(reqwest_middleware::Error::middleware(TooLarge(self.limit)));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let whole = whole.body(body.freeze()).map_err(reqwest_middleware::Error::middleware)?;
+        Ok(Response::from(whole))
+    }
+}
+
+async fn judge(response: Response) -> Result<Answer, GatewayError> {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body =
+        response.bytes().await.map_err(|error| GatewayError::Unavailable(error.without_url().into()))?;
+    if status.is_success() {
+        return Ok(Answer { body });
+    }
+    let said = said(status, &headers, &body);
+    Err(match status {
+        StatusCode::TOO_MANY_REQUESTS => GatewayError::RateLimited { retry_after: retry_after(&headers) },
+        _ if status.is_server_error() || matches!(status.as_u16(), 408 | 425) => {
+            GatewayError::Unavailable(said.into())
+        }
+        _ => GatewayError::Refused(Refusal { status, said }.into()),
+    })
+}
+
+/// The upstream said no. Its status is kept apart: to some of our gateways one of them is an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{said}")]
+struct Refusal {
+    status: StatusCode,
+    said: String,
+}
+
+/// Whether the upstream knows nothing of what was asked for.
+fn is_missing(error: &GatewayError) -> bool {
+    let GatewayError::Refused(cause) = error else { return false };
+    cause.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.status == StatusCode::NOT_FOUND)
+}
+
+/// What an error answer says, in a few words.
+fn said(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> String {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !text(http::header::CONTENT_TYPE).contains("json") {
+        return format!("status {}", status.as_u16());
+    }
+    let words: String =
+        String::from_utf8_lossy(body).chars().filter(|letter| !letter.is_control()).take(200).collect();
+    format!("status {}: {words}", status.as_u16())
+}
+
+fn classify(error: reqwest_middleware::Error) -> GatewayError {
+    match bare(error) {
+        reqwest_middleware::Error::Reqwest(error) => {
+            // Its own text repeats the URL, whose query may hold a key.
+            GatewayError::Unavailable(chain(&error.without_url()).into())
+        }
+        reqwest_middleware::Error::Middleware(error) => match error.downcast::<TooLarge>() {
+            Ok(error) => GatewayError::Malformed(error.into()),
+            Err(error) => GatewayError::Unavailable(chain(&*error).into()),
+        },
+    }
+}
+
+/// The error of the last attempt, out of the retries' wrapping.
+fn bare(error: reqwest_middleware::Error) -> reqwest_middleware::Error {
+    match error {
+        reqwest_middleware::Error::Middleware(error) => match error.downcast::<RetryError>() {
+            Ok(RetryError::WithRetries { err, .. } | RetryError::Error(err)) => bare(err),
+            Err(error) => reqwest_middleware::Error::Middleware(error),
+        },
+        error => error,
+    }
+}
+
+/// An error and what lies behind it, each said once.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut texts: Vec<String> = vec![];
+    for error in std::iter::successors(Some(error), |error| (*error).source()) {
+        let text = match error.downcast_ref::<reqwest::Error>() {
+            Some(error) if error.is_timeout() => "the attempt timed out".to_owned(),
+            Some(error) if error.is_connect() => "no connection".to_owned(),
+            Some(error) if error.is_redirect() => "a redirect was not followed".to_owned(),
+            Some(_) => continue,
+            None => error.to_string(),
+        };
+        if !texts.iter().any(|known| known.contains(&text)) {
+            texts.push(text);
+        }
+    }
+    if texts.is_empty() { "the answer broke off".to_owned() } else { texts.join(": ") }
+}

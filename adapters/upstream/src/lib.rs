@@ -1,0 +1,15 @@
+//! HTTP clients of other people's APIs, behind the gateway ports.
+
+mod client;
+mod json;
+mod restcountries_v31;
+mod restcountries_v5;
+mod retry;
+#[cfg(test)]
+mod tests;
+mod tmdb;
+
+pub use client::{ClientError, ClientOptions, UpstreamClient};
+pub use restcountries_v5::RestCountriesV5;
+pub use restcountries_v31::RestCountriesV31;
+pub use tmdb::Tmdb;

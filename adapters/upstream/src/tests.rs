@@ -1,0 +1,6 @@
+//! Clients against upstreams that misbehave.
+
+mod client;
+mod restcountries;
+mod stub;
+mod tmdb;
