@@ -1,0 +1,140 @@
+//! Why a use case failed, by class.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use malecon_ports::{Cause, GatewayError, LockError, RepositoryError, SecretError, SheetError};
+
+/// Why a use case failed. It can be shared: callers of one computation get the same error.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// What was asked for does not exist, or is not the caller's to see.
+    #[error("not found")]
+    NotFound,
+    /// The caller's role does not allow it.
+    #[error("only an administrator may do this")]
+    Forbidden,
+    /// Something else is in the way.
+    #[error("{detail}")]
+    Conflict {
+        /// Stable name of what is in the way, e.g. `sync_running`.
+        code: &'static str,
+        /// A sentence for people.
+        detail: String,
+    },
+    /// What was asked for breaks a rule.
+    #[error("{}", first(.0))]
+    Invalid(Vec<Fault>),
+    /// Who asks could not show who it is.
+    #[error("{0}")]
+    Unauthenticated(&'static str),
+    /// Too often.
+    #[error("too many attempts")]
+    Limited {
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// A part that is needed does not answer; trying later may help.
+    #[error("{what} is unavailable")]
+    Unavailable {
+        /// Which part.
+        what: &'static str,
+        /// In which way.
+        lack: Lack,
+        /// When to try again.
+        retry_after: Duration,
+        /// What lies behind it, for the log.
+        #[source]
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+    /// A fault of ours; trying again does not help.
+    #[error("internal error")]
+    Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
+}
+
+/// One thing that is wrong with what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Which member, e.g. `email`.
+    pub member: &'static str,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+/// In which way a part is lacking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// It is ours and does not answer.
+    Ours,
+    /// It is somebody else's, and fails or limits our rate.
+    Upstream,
+    /// It is somebody else's and answers what can't be understood, or refuses us.
+    UpstreamWrong,
+    /// It is somebody else's and takes too long.
+    UpstreamLate,
+    /// Nobody has told us where it is; the stable name of what is not configured.
+    NotConfigured(&'static str),
+}
+
+impl From<&GatewayError> for Lack {
+    fn from(error: &GatewayError) -> Self {
+        match error {
+            GatewayError::Unavailable(_) | GatewayError::RateLimited { .. } => Self::Upstream,
+            GatewayError::Refused(_) | GatewayError::Malformed(_) => Self::UpstreamWrong,
+        }
+    }
+}
+
+fn first(faults: &[Fault]) -> &str {
+    faults.first().map_or("invalid", |fault| fault.detail.as_str())
+}
+
+impl ServiceError {
+    /// The code of a [`ServiceError::Conflict`] with what the caller believed to be there.
+    pub const OUTDATED: &str = "precondition_failed";
+
+    pub(crate) fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::Conflict { code, detail: detail.into() }
+    }
+
+    pub(crate) fn invalid(member: &'static str, detail: impl Into<String>) -> Self {
+        Self::Invalid(vec![Fault { member, detail: detail.into() }])
+    }
+
+    pub(crate) fn unavailable(what: &'static str, cause: impl Into<Cause>) -> Self {
+        let (retry_after, source) = (Duration::from_secs(1), Arc::from(cause.into()));
+        Self::Unavailable { what, lack: Lack::Ours, retry_after, source }
+    }
+
+    pub(crate) fn internal(cause: impl Into<Cause>) -> Self {
+        Self::Internal(Arc::from(cause.into()))
+    }
+}
+
+impl From<RepositoryError> for ServiceError {
+    fn from(error: RepositoryError) -> Self {
+        match error {
+            RepositoryError::Unavailable(cause) => Self::unavailable("the store", cause),
+            RepositoryError::Conflict(detail) => Self::Conflict { code: "conflict", detail },
+            RepositoryError::MissingReference(_) | RepositoryError::Corrupt(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<LockError> for ServiceError {
+    fn from(error: LockError) -> Self {
+        Self::unavailable("the lock", error)
+    }
+}
+
+impl From<SheetError> for ServiceError {
+    fn from(error: SheetError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<SecretError> for ServiceError {
+    fn from(error: SecretError) -> Self {
+        Self::internal(error)
+    }
+}

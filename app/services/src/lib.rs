@@ -1,0 +1,31 @@
+//! Use cases of Malecón: the embedder's entry, over any adapters.
+//!
+//! [`CountryService`] mirrors and answers countries; [`Answers`] keeps ready answers; [`TokenService`]
+//! knows callers. Each takes the ports it needs by constructor and nothing else: no globals, no
+//! environment, no spawned tasks, no particular async runtime. [`domain`] and [`ports`] are
+//! re-exported, so that a program needs this crate and the adapters it chose.
+
+mod answer;
+mod cache;
+mod country;
+mod deadline;
+mod error;
+mod flight;
+mod meter;
+mod movie;
+mod shield;
+mod token;
+mod user;
+
+pub use malecon_domain as domain;
+pub use malecon_ports as ports;
+
+pub use answer::{Answer, Answers, Draft, Source};
+pub use cache::TieredCache;
+pub use country::{CountryPorts, CountryService, CountrySet, SyncSettings};
+pub use error::{Fault, Lack, ServiceError};
+pub use meter::{Meter, TieredLimiter};
+pub use movie::{MoviePorts, MovieService, MovieUpkeep, ShieldedMovies};
+pub use shield::{Background, Breaker, Codec, Effort, Shield, ShieldError, ShieldPorts, ShieldSettings};
+pub use token::{Caller, TokenPair, TokenPorts, TokenService, hash_token};
+pub use user::{UserInput, UserService};
