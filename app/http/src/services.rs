@@ -1,0 +1,77 @@
+//! What the handlers need.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use malecon::{Answers, CountryService, Meter, MovieService, TokenService, UserService};
+
+/// The use cases behind the API.
+#[derive(Clone)]
+pub struct Services {
+    /// Countries.
+    pub countries: CountryService,
+    /// Ready answers.
+    pub answers: Answers,
+    /// Ready answers that are made of what is held in the process: they are kept there alone.
+    pub local: Answers,
+    /// Movies, favorites and ratings.
+    pub movies: MovieService,
+    /// How long movies are given again without asking their source.
+    pub movie_ttl: Duration,
+    /// Users.
+    pub users: UserService,
+    /// Callers.
+    pub tokens: TokenService,
+    /// How often a token may be used; `None` for as often as one likes.
+    pub meter: Option<Arc<Meter>>,
+    /// The state of what we depend on.
+    pub health: Arc<dyn Health>,
+    /// Renders the metrics in Prometheus' text format.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+/// Looks at what we depend on.
+#[async_trait]
+pub trait Health: Send + Sync {
+    /// Name and state of each part: `Ok`, or why not. Answers within a second.
+    async fn checks(&self) -> Vec<Check>;
+}
+
+/// The state of one part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Which part, e.g. `database`.
+    pub name: &'static str,
+    /// Whether it answers.
+    pub up: bool,
+    /// Whether we can't serve without it.
+    pub vital: bool,
+}
+
+/// How the API is served.
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// Exact origins that browsers may call the closed parts from.
+    pub cors_origins: Vec<String>,
+    /// Whether metrics are open to all.
+    pub open_metrics: bool,
+    /// A token that opens the metrics alone.
+    pub metrics_token: Option<String>,
+    /// Bytes of a request's body at most.
+    pub max_body: usize,
+    /// How long a client may take over a request's body.
+    pub body_timeout: Duration,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            cors_origins: vec![],
+            open_metrics: false,
+            metrics_token: None,
+            max_body: 1024 * 1024,
+            body_timeout: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! What stands before every handler, in one layer: request ids, limits, problems, CORS, security
+//! headers, HEAD and OPTIONS, logs and metrics.
+
+mod cors;
+mod ids;
+mod meters;
+mod routes;
+
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use futures_util::FutureExt;
+use http_body::Body as _;
+use http_body_util::combinators::BoxBody;
+use malecon::Answers;
+use poem::http::header;
+use poem::http::{HeaderValue, Method, StatusCode, Uri, uri};
+use poem::{Endpoint, IntoResponse, Request, Response, Result};
+
+use crate::auth::Metered;
+use crate::lane::{Lane, Route};
+use crate::problem::{NOWHERE, Problem};
+use crate::ready::accepts_gzip;
+use crate::services::HttpSettings;
+use cors::Cors;
+use ids::{Ids, REQUEST_ID};
+use meters::Meters;
+pub(crate) use routes::Routes;
+
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+                           img-src data:; connect-src 'self'; frame-ancestors 'none'";
+
+/// The layer.
+pub(crate) struct Wall<E> {
+    inner: E,
+    routes: Routes,
+    cors: Cors,
+    settings: HttpSettings,
+    lane: Lane,
+    answers: Answers,
+    ids: Ids,
+    meters: Meters,
+}
+
+impl<E: Endpoint> Wall<E> {
+    pub fn new(inner: E, routes: Routes, settings: HttpSettings, (lane, answers): (Lane, Answers)) -> Self {
+        let cors = Cors::new(&settings.cors_origins);
+        let (ids, meters) = (Ids::new(), Meters::default());
+        Self { inner, routes, cors, settings, lane, answers, ids, meters }
+    }
+
+    /// The answer without what all answers have.
+    async fn answer(
+        &self,
+        mut request: Request,
+        head: bool,
+        metered: &mut Option<Metered>,
+    ) -> Result<Response, Problem> {
+        if request.method() == Method::OPTIONS {
+            let allow = self.routes.allowed(request.uri().path()).ok_or_else(not_found)?;
+            return Ok(Response::builder()
+                .status(StatusCode::NO_CONTENT)
+                .header(header::ALLOW, allow)
+                .finish());
+        }
+        if head {
+            request.set_method(Method::GET);
+        }
+        if let Some(response) = self.lane.answer(&request, self.answers.now()) {
+            return Ok(response);
+        }
+        *metered = Some(Metered::on(&mut request));
+        self.handled(request).await
+    }
+
+    /// The answer of the handlers.
+    async fn handled(&self, mut request: Request) -> Result<Response, Problem> {
+        if has_body(&request) {
+            let body = self.read_body(&mut request).await?;
+            request.set_body(body);
+        }
+        let uri = request.uri().clone();
+        let method = request.method().clone();
+        let gzip = accepts_gzip(request.headers());
+        let presented_token = request.headers().contains_key(header::AUTHORIZATION);
+        let outcome = AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;
+        match outcome {
+            Ok(Ok(response)) => {
+                let response = response.into_response();
+                self.lane.keep(&method, &uri, gzip, self.routes.name(uri.path()), &response);
+                Ok(response)
+            }
+            Ok(Err(error)) => Err(Problem::of(&error, presented_token)),
+            Err(panic) => {
+                let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+                let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+                tracing::error!(path = uri.path(), %said, "a handler panicked");
+                Err(Problem::internal())
+            }
+        }
+    }
+
+    /// The whole body, or 413 when it is too large and 408 when it takes too long.
+    async fn read_body(&self, request: &mut Request) -> Result<bytes::Bytes, Problem> {
+        let limit = self.settings.max_body;
+        let too_large = || {
+            let detail = format!("a body has at most {limit} bytes");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", detail)
+        };
+        if request
+            .headers()
+            .get(header::CONTENT_LENGTH)
+            .and_then(length)
+            .is_some_and(|length| length > limit as u64)
+        {
+            return Err(too_large());
+        }
+        let read = request.take_body().into_bytes_limit(limit);
+        match tokio::time::timeout(self.settings.body_timeout, read).await {
+            Err(_) => {
+                Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", "the body took too long"))
+            }
+            Ok(Ok(body)) => Ok(body),
+            Ok(Err(poem::error::ReadBodyError::PayloadTooLarge)) => Err(too_large()),
+            Ok(Err(_)) => Err(Problem::new(StatusCode::BAD_REQUEST, "malformed_body", "the body broke off")),
+        }
+    }
+}
+
+impl<E: Endpoint> Endpoint for Wall<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let begun = Instant::now();
+        let id = self.ids.of(&request);
+        trim_slash(&mut request);
+        let method = request.method().clone();
+        let uri = request.uri().clone();
+        let head = method == Method::HEAD;
+        let share = self.cors.share(&request);
+
+        let mut metered = None;
+        let outcome = if share.is_preflight {
+            Ok(share.preflight())
+        } else {
+            self.answer(request, head, &mut metered).await
+        };
+        let mut cause = None;
+        let mut response = outcome.unwrap_or_else(|problem| {
+            cause.clone_from(&problem.cause);
+            let mut response = problem.respond(&id, uri.path().starts_with("/v3.1"));
+            let allow =
+                (problem.status == StatusCode::METHOD_NOT_ALLOWED).then(|| self.routes.allowed(uri.path()));
+            response.headers_mut().extend(allow.flatten().map(|allow| (header::ALLOW, allow)));
+            response
+        });
+
+        let elapsed = begun.elapsed();
+        let status = response.status();
+        let route = match response.data::<Route>() {
+            Some(route) => &route.0,
+            None => self.routes.name(uri.path()),
+        };
+        self.meters.record(&method, route, status.as_u16(), elapsed);
+        tracing::debug!(%method, path = uri.path(), status = status.as_u16(), ?elapsed, request_id = %id, "answered");
+        if status.is_server_error() {
+            let reason = cause.unwrap_or_default();
+            tracing::warn!(%method, path = uri.path(), status = status.as_u16(), ?elapsed, request_id = %id, reason, "failed");
+        }
+        share.mark(response.headers_mut());
+        if let Some(metered) = metered {
+            metered.mark(response.headers_mut());
+        }
+        finish(&mut response, &id, uri.path());
+        if head {
+            response = without_body(response);
+        }
+        Ok(response)
+    }
+}
+
+fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", NOWHERE)
+}
+
+/// `/path/` is `/path`.
+fn trim_slash(request: &mut Request) {
+    let path = request.uri().path();
+    if path.len() < 2 || !path.ends_with('/') {
+        return;
+    }
+    let trimmed = path.trim_end_matches('/');
+    let trimmed = if trimmed.is_empty() { "/" } else { trimmed };
+    let target = match request.uri().query() {
+        Some(query) => format!("{trimmed}?{query}"),
+        None => trimmed.to_owned(),
+    };
+    let mut parts = uri::Parts::default();
+    parts.path_and_query = target.parse().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+}
+
+fn has_body(request: &Request) -> bool {
+    let headers = request.headers();
+    headers.contains_key(header::TRANSFER_ENCODING)
+        || headers.get(header::CONTENT_LENGTH).and_then(length).is_some_and(|length| length > 0)
+}
+
+fn length(value: &HeaderValue) -> Option<u64> {
+    value.to_str().ok()?.parse().ok()
+}
+
+/// The headers that every answer has.
+fn finish(response: &mut Response, id: &str, path: &str) {
+    let headers = response.headers_mut();
+    headers.extend(HeaderValue::try_from(id).map(|id| (REQUEST_ID, id)));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    let policy = if path == "/api/docs" { PAGE_POLICY } else { "default-src 'none'; frame-ancestors 'none'" };
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+/// The answer to HEAD: all but the body, whose length it tells.
+fn without_body(mut response: Response) -> Response {
+    let body: BoxBody<bytes::Bytes, std::io::Error> = response.take_body().into();
+    if let Some(length) = body.size_hint().exact().filter(|_| response.status() == StatusCode::OK) {
+        response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    response
+}
