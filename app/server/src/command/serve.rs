@@ -1,0 +1,112 @@
+//! `malecon serve`.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use malecon::ServiceError;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::listen::{self, Limits};
+use crate::wiring::{Wired, wire};
+use crate::{Config, Failure, first, monitor, schedule};
+
+/// A server that runs.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+    beside: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Stops it: no new connections, those under way get their grace.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        let _ = self.server.await;
+        for task in self.beside {
+            task.abort();
+        }
+    }
+}
+
+/// Starts a server and what runs beside it. Its store is filled when this returns.
+///
+/// # Errors
+/// Anything that keeps it from serving.
+pub async fn start(config: &Config, limits: Limits) -> Result<Running, Failure> {
+    monitor::metrics();
+    let Wired { services, http, store, .. } = wire(config).await?;
+    store.migrate().await.map_err(|error| Failure::of("the database can't be migrated", error))?;
+    fill(&services.countries).await?;
+    let listener = listen::bind(config.listen)
+        .map_err(|error| Failure::of(format!("can't listen on {}", config.listen), error))?;
+    if let Some(token) = first::introduce(&services, config.demo).await? {
+        super::print(&format!("The administrator's API token, shown this once: {token}\n"))?;
+    }
+    let address = listener.local_addr().map_err(|error| Failure::of("the listener has no address", error))?;
+    let beside = vec![
+        tokio::spawn(schedule::follow(services.countries.clone())),
+        tokio::spawn(schedule::look_after_movies(services.movies.clone())),
+        tokio::spawn(schedule::mirror(services.countries.clone(), config.sync_every)),
+    ];
+    let (stop, mut stopped) = watch::channel(false);
+    let app = malecon_http::app(services, http);
+    let server = tokio::spawn(async move {
+        let stop = async move {
+            let _ = stopped.wait_for(|stop| *stop).await;
+        };
+        listen::serve(listener, app, limits, stop).await;
+        store.close().await;
+    });
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), demo = config.demo, "listening");
+    Ok(Running { address, stop, server, beside })
+}
+
+/// Fills an empty store; when another process is at it, waits until it has.
+async fn fill(countries: &malecon::CountryService) -> Result<(), Failure> {
+    for _ in 0..60 {
+        match countries.fill().await {
+            Ok(_) => return Ok(()),
+            Err(ServiceError::Conflict { .. }) => tokio::time::sleep(Duration::from_millis(500)).await,
+            Err(error) => return Err(Failure::of("the store can't be filled", error)),
+        }
+    }
+    Err(Failure::new("the store is empty, and another process has been filling it for 30 s"))
+}
+
+/// Serves until the process is told to stop.
+pub(super) async fn run(config: &Config) -> Result<(), Failure> {
+    let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1024);
+    let most = usize::try_from(files.saturating_sub(100)).unwrap_or(usize::MAX);
+    let limits = Limits::default();
+    let limits = Limits { connections: limits.connections.min(most.max(10)), ..limits };
+    let running = start(config, limits).await?;
+    if config.demo {
+        let url = format!("http://{}", running.address);
+        super::print(&format!(
+            "Malecón's demo runs. Try:\n  \
+             curl '{url}/v3.1/all?fields=name,capital'\n  \
+             curl '{url}/api/countries?continent=south%20america&sort=-population'\n  \
+             curl -X POST -H 'Authorization: Bearer abcdef1234567890' {url}/api/countries/sync\n\
+             Documentation: {url}/api/docs\n"
+        ))?;
+    }
+    told_to_stop().await?;
+    tracing::info!("stopping");
+    running.stop().await;
+    Ok(())
+}
+
+async fn told_to_stop() -> Result<(), Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let no_signals = |error| Failure::of("signals can't be heard", error);
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}

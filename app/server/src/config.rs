@@ -1,0 +1,243 @@
+//! Settings: flag, environment variable and `.env` line of one name. Nothing else reads the
+//! environment.
+
+mod show;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use url::Url;
+
+use crate::Failure;
+
+pub(crate) use show::{check_names, show};
+
+/// All settings.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Settings")]
+pub struct Config {
+    /// Address and port to listen on
+    #[arg(long, env = "MALECON_LISTEN", default_value = "127.0.0.1:8000", global = true)]
+    pub listen: SocketAddr,
+
+    /// Database: sqlite://FILE?mode=rwc or postgres://USER:PASSWORD@HOST/NAME
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        default_value = "sqlite://malecon.db?mode=rwc",
+        global = true,
+        hide_env_values = true
+    )]
+    pub database_url: String,
+
+    /// File that holds DATABASE_URL
+    #[arg(long, env = "DATABASE_URL_FILE", global = true)]
+    pub database_url_file: Option<PathBuf>,
+
+    /// Redis: redis://HOST:PORT; shared cache of several processes. Without it each has its own
+    #[arg(long, env = "REDIS_URL", global = true, hide_env_values = true)]
+    pub redis_url: Option<String>,
+
+    /// File that holds REDIS_URL
+    #[arg(long, env = "REDIS_URL_FILE", global = true)]
+    pub redis_url_file: Option<PathBuf>,
+
+    /// Source of countries: the base of a v3.1-compatible API, e.g. http://host/v3.1
+    #[arg(long, env = "RESTCOUNTRIES_URL", value_parser = http_url, global = true)]
+    pub restcountries_url: Option<Url>,
+
+    /// Source of countries: key of restcountries v5; goes before RESTCOUNTRIES_URL
+    #[arg(long, env = "RESTCOUNTRIES_API_KEY", global = true, hide_env_values = true)]
+    pub restcountries_api_key: Option<String>,
+
+    /// File that holds RESTCOUNTRIES_API_KEY
+    #[arg(long, env = "RESTCOUNTRIES_API_KEY_FILE", global = true)]
+    pub restcountries_api_key_file: Option<PathBuf>,
+
+    /// Where restcountries v5 is
+    #[arg(
+        long,
+        env = "RESTCOUNTRIES_V5_URL",
+        default_value = "https://api.restcountries.com/countries/v5",
+        value_parser = http_url,
+        global = true
+    )]
+    pub restcountries_v5_url: Url,
+
+    /// How often countries are mirrored from their source, e.g. 30m
+    #[arg(long, env = "MALECON_SYNC_EVERY", default_value = "1h", value_parser = duration, global = true)]
+    pub sync_every: Duration,
+
+    /// How long an upstream may take over one attempt
+    #[arg(long, env = "MALECON_UPSTREAM_TIMEOUT", default_value = "5s", value_parser = duration, global = true)]
+    pub upstream_timeout: Duration,
+
+    /// How often a failed request to an upstream is repeated
+    #[arg(long, env = "MALECON_RETRIES", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=10), global = true)]
+    pub retries: u32,
+
+    /// Wait before the first repetition; doubles from one to the next
+    #[arg(long, env = "MALECON_RETRY_BASE", default_value = "200ms", value_parser = duration, global = true)]
+    pub retry_base: Duration,
+
+    /// How long an answer of an upstream is given again without asking
+    #[arg(long, env = "MALECON_CACHE_TTL", default_value = "30s", value_parser = duration, global = true)]
+    pub cache_ttl: Duration,
+
+    /// How long after that a kept answer is given while it is fetched anew behind the caller's back
+    #[arg(long, env = "MALECON_REVALIDATE_FOR", default_value = "5m", value_parser = duration, global = true)]
+    pub revalidate_for: Duration,
+
+    /// How long a kept answer may stand in for an upstream that fails
+    #[arg(long, env = "MALECON_STALE_FOR", default_value = "24h", value_parser = duration, global = true)]
+    pub stale_for: Duration,
+
+    /// Movies: the read access token of TMDB
+    #[arg(long, env = "TMDB_TOKEN", global = true, hide_env_values = true)]
+    pub tmdb_token: Option<String>,
+
+    /// File that holds TMDB_TOKEN
+    #[arg(long, env = "TMDB_TOKEN_FILE", global = true)]
+    pub tmdb_token_file: Option<PathBuf>,
+
+    /// Where TMDB is
+    #[arg(long, env = "TMDB_URL", default_value = "https://api.themoviedb.org/3", value_parser = http_url, global = true)]
+    pub tmdb_url: Url,
+
+    /// Secret that signs access tokens, at least 32 bytes; made and kept in the database when absent
+    #[arg(long, env = "MALECON_JWT_SECRET", global = true, hide_env_values = true)]
+    pub jwt_secret: Option<String>,
+
+    /// File that holds MALECON_JWT_SECRET
+    #[arg(long, env = "MALECON_JWT_SECRET_FILE", global = true)]
+    pub jwt_secret_file: Option<PathBuf>,
+
+    /// Requests a minute with one token; 0 for as many as one likes
+    #[arg(long, env = "MALECON_RATE_LIMIT", default_value_t = 6000, global = true)]
+    pub rate_limit: u32,
+
+    /// Exact origins, separated by commas, whose pages may call what needs a token
+    #[arg(long, env = "MALECON_CORS_ORIGINS", value_delimiter = ',', value_parser = origin, global = true)]
+    pub cors_origins: Vec<String>,
+
+    /// Token that opens /metrics and nothing else
+    #[arg(long, env = "MALECON_METRICS_TOKEN", global = true, hide_env_values = true)]
+    pub metrics_token: Option<String>,
+
+    /// File that holds MALECON_METRICS_TOKEN
+    #[arg(long, env = "MALECON_METRICS_TOKEN_FILE", global = true)]
+    pub metrics_token_file: Option<PathBuf>,
+
+    /// Two users with known tokens, open metrics; on a loopback address only
+    #[arg(long, env = "MALECON_DEMO", global = true)]
+    pub demo: bool,
+
+    /// What is logged: error, warn, info, debug, trace, or filters such as info,malecon=debug
+    #[arg(long, env = "MALECON_LOG", default_value = "info", global = true)]
+    pub log: String,
+
+    /// How it is logged
+    #[arg(long, env = "MALECON_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text, global = true)]
+    pub log_format: LogFormat,
+}
+
+/// How logs look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// Reads the files that hold secrets, and checks what one setting can't say alone.
+    ///
+    /// # Errors
+    /// A sentence that names the setting.
+    pub fn resolve(mut self) -> Result<Self, Failure> {
+        const DEFAULT_DATABASE: &str = "sqlite://malecon.db?mode=rwc";
+        if let Some(file) = &self.database_url_file {
+            if self.database_url != DEFAULT_DATABASE {
+                return Err(both("DATABASE_URL"));
+            }
+            self.database_url = read_secret("DATABASE_URL_FILE", file)?;
+        }
+        from_file(&mut self.redis_url, "REDIS_URL", self.redis_url_file.as_deref())?;
+        from_file(
+            &mut self.restcountries_api_key,
+            "RESTCOUNTRIES_API_KEY",
+            self.restcountries_api_key_file.as_deref(),
+        )?;
+        from_file(&mut self.tmdb_token, "TMDB_TOKEN", self.tmdb_token_file.as_deref())?;
+        from_file(&mut self.jwt_secret, "MALECON_JWT_SECRET", self.jwt_secret_file.as_deref())?;
+        if self.jwt_secret.as_ref().is_some_and(|secret| secret.len() < 32) {
+            return Err(Failure::new("MALECON_JWT_SECRET is too short: at least 32 bytes"));
+        }
+        from_file(&mut self.metrics_token, "MALECON_METRICS_TOKEN", self.metrics_token_file.as_deref())?;
+        if self.demo && !self.listen.ip().is_loopback() {
+            let what = format!(
+                "MALECON_DEMO has known tokens and is refused on {}: listen on a loopback address",
+                self.listen
+            );
+            return Err(Failure::new(what));
+        }
+        for (name, value) in
+            [("MALECON_SYNC_EVERY", self.sync_every), ("MALECON_UPSTREAM_TIMEOUT", self.upstream_timeout)]
+        {
+            if value < Duration::from_millis(10) {
+                return Err(Failure::new(format!("{name} is too short: at least 10ms")));
+            }
+        }
+        Ok(self)
+    }
+}
+
+fn from_file(value: &mut Option<String>, name: &str, file: Option<&Path>) -> Result<(), Failure> {
+    value.take_if(|value| value.is_empty());
+    let Some(file) = file else { return Ok(()) };
+    if value.is_some() {
+        return Err(both(name));
+    }
+    *value = Some(read_secret(&format!("{name}_FILE"), file)?);
+    Ok(())
+}
+
+fn both(name: &str) -> Failure {
+    Failure::new(format!("{name} and {name}_FILE are both given: keep one"))
+}
+
+fn read_secret(name: &str, file: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::of(format!("{name} names {}, which can't be read", file.display()), error)
+    })?;
+    match text.trim() {
+        "" => Err(Failure::new(format!("{name} names {}, which is empty", file.display()))),
+        text => Ok(text.to_owned()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("{error}; write for example 30s, 5m or 1h"))
+}
+
+fn http_url(text: &str) -> Result<Url, String> {
+    match Url::parse(text.trim()) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+        _ => Err("not a URL like http://host/path".to_owned()),
+    }
+}
+
+fn origin(text: &str) -> Result<String, String> {
+    let url = http_url(text).map_err(|_| "not an exact origin like https://example.com".to_owned())?;
+    let origin = url.origin().ascii_serialization();
+    if text.trim() == origin {
+        Ok(origin)
+    } else {
+        Err(format!("not an exact origin; did you mean {origin}?"))
+    }
+}

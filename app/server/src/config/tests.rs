@@ -1,0 +1,67 @@
+//! Settings, as an operator gives them.
+
+use std::collections::BTreeSet;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use super::*;
+use crate::command::Cli;
+
+fn parse(args: &[&str]) -> Result<Config, String> {
+    let matches =
+        Cli::command().try_get_matches_from([&["malecon"], args].concat()).map_err(|e| e.to_string())?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|e| e.to_string())?;
+    cli.config.resolve().map_err(|e| e.chain())
+}
+
+#[test]
+fn demo_is_refused_off_loopback() {
+    assert!(parse(&["--demo"]).unwrap().demo);
+    assert!(parse(&["--demo", "--listen", "[::1]:80"]).is_ok());
+    assert!(parse(&["--demo", "--listen", "0.0.0.0:80"]).unwrap_err().contains("loopback"));
+}
+
+#[test]
+fn a_secret_may_stand_in_a_file() {
+    let file = std::env::temp_dir().join(format!("malecon-secret-{}", std::process::id()));
+    std::fs::write(&file, "s3cret\n").unwrap();
+    let path = file.to_str().unwrap();
+    let config = parse(&["--metrics-token-file", path, "--database-url-file", path]).unwrap();
+    assert_eq!((config.metrics_token.as_deref(), config.database_url.as_str()), (Some("s3cret"), "s3cret"));
+    let both = parse(&["--metrics-token-file", path, "--metrics-token", "x"]).unwrap_err();
+    assert!(both.contains("MALECON_METRICS_TOKEN and MALECON_METRICS_TOKEN_FILE"), "{both}");
+    std::fs::remove_file(&file).unwrap();
+    assert!(parse(&["--metrics-token-file", path]).unwrap_err().contains("can't be read"));
+}
+
+#[test]
+fn nonsense_is_refused_with_a_hint() {
+    assert!(parse(&["--sync-every", "soon"]).unwrap_err().contains("30s, 5m or 1h"));
+    assert!(parse(&["--sync-every", "0s"]).unwrap_err().contains("MALECON_SYNC_EVERY"));
+    assert!(parse(&["--cors-origins", "https://a.example/"]).unwrap_err().contains("https://a.example?"));
+    assert!(parse(&["--cors-origins", "*"]).is_err());
+    assert!(parse(&["--retries", "11"]).is_err());
+    assert!(parse(&["--restcountries-url", "not a url"]).is_err());
+    let origins = parse(&["--cors-origins", "https://a.example,http://b.example:81"]).unwrap().cors_origins;
+    assert_eq!(origins, ["https://a.example", "http://b.example:81"]);
+}
+
+#[test]
+fn an_unknown_variable_is_refused_with_the_nearest_name() {
+    let names = |name: &str| check_names(&Cli::command(), std::iter::once(name.to_owned()));
+    assert!(names("MALECON_LISTEN").is_ok() && names("PATH").is_ok());
+    let refused = names("MALECON_LISTN").unwrap_err().chain();
+    assert_eq!(refused, "there is no setting MALECON_LISTN; did you mean MALECON_LISTEN?");
+}
+
+#[test]
+fn settings_are_shown_with_their_origin_and_without_secrets() {
+    let args = ["malecon", "--metrics-token", "s3cret", "--database-url", "postgres://ana:s3cret@db/m"];
+    let matches = Cli::command().try_get_matches_from(args).unwrap();
+    let text = show(&Cli::command(), &matches, &BTreeSet::new());
+    assert!(!text.contains("s3cret"), "{text}");
+    assert!(text.contains("postgres://ana:****@db/m"), "{text}");
+    let line = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    assert!(line("MALECON_METRICS_TOKEN ").ends_with("flag"));
+    assert!(line("MALECON_LISTEN").contains("127.0.0.1:8000") && line("MALECON_LISTEN").ends_with("default"));
+}

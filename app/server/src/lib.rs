@@ -1,0 +1,16 @@
+//! The binary `malecon`: settings, wiring, schedule, commands.
+
+pub mod command;
+pub mod config;
+pub mod listen;
+pub mod schedule;
+pub mod wiring;
+
+mod failure;
+mod first;
+mod logging;
+mod monitor;
+
+pub use config::Config;
+pub use failure::Failure;
+pub use wiring::Wired;

@@ -1,0 +1,98 @@
+//! What runs beside the requests.
+
+use std::error::Error;
+use std::time::Duration;
+
+use malecon::ports::Clock;
+use malecon::{CountryService, MovieService, ServiceError};
+use malecon_memory::SystemClock;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use crate::monitor;
+
+/// How often a replica looks for another's sync: within a second it serves the same.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How often the details of movies are looked after.
+const LOOK_AFTER_EVERY: Duration = Duration::from_secs(15 * 60);
+
+/// Holds the newest version of the countries, for ever.
+pub async fn follow(countries: CountryService) {
+    let mut ticks = interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        ticks.tick().await;
+        match countries.refresh().await {
+            Ok(_) if failing => {
+                failing = false;
+                tracing::info!("the database is back");
+            }
+            Ok(_) => {}
+            Err(error) if !failing => {
+                failing = true;
+                tracing::error!(error = &error as &dyn Error, "the database is gone; what is held is served");
+            }
+            Err(_) => {}
+        }
+        monitor::observe(&countries).await;
+        monitor::metrics().run_upkeep();
+    }
+}
+
+/// Mirrors the source every `every`, counted from the last success of any replica, for ever.
+pub async fn mirror(countries: CountryService, every: Duration) {
+    loop {
+        sleep(until_due(&countries, every).await).await;
+        // Another replica may have been faster.
+        if !until_due(&countries, every).await.is_zero() {
+            continue;
+        }
+        match countries.sync_unattended().await {
+            Ok(report) => {
+                if report.outcome == malecon::domain::SyncOutcome::Succeeded {
+                    continue;
+                }
+                sleep(every).await;
+            }
+            Err(ServiceError::Conflict { .. }) => sleep(Duration::from_secs(1)).await,
+            Err(error) => {
+                tracing::error!(error = &error as &dyn Error, "the sync of countries failed");
+                sleep(every.min(Duration::from_secs(30))).await;
+            }
+        }
+    }
+}
+
+async fn until_due(countries: &CountryService, every: Duration) -> Duration {
+    let Ok(held) = countries.held().await else { return Duration::from_secs(1) };
+    if held.version.number == 0 {
+        return Duration::ZERO;
+    }
+    let age = (SystemClock.now() - held.version.checked_at).to_std().unwrap_or_default();
+    every.saturating_sub(age)
+}
+
+/// Looks after the details of the movies that users keep, for ever.
+pub async fn look_after_movies(movies: MovieService) {
+    loop {
+        match movies.refresh_due().await {
+            Ok(upkeep) => {
+                if let Some(error) = &upkeep.stopped_by {
+                    tracing::warn!(
+                        error = error as &dyn Error,
+                        "not all old details of movies were fetched anew"
+                    );
+                }
+                if upkeep.refreshed + upkeep.forgotten > 0 {
+                    let (refreshed, forgotten) = (upkeep.refreshed, upkeep.forgotten);
+                    tracing::info!(refreshed, forgotten, "looked after the details of movies");
+                }
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn Error, "the details of movies were not looked after");
+            }
+        }
+        sleep(LOOK_AFTER_EVERY).await;
+    }
+}

@@ -1,0 +1,234 @@
+//! Which adapter stands behind which port.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use malecon::ports::{
+    Cache, Clock, CountryGateway, Limit, Lock, MovieGateway, PasswordHasher, RateLimiter, SigningKey,
+    UserRepository,
+};
+use malecon::{
+    Answers, Background, Breaker, CountryPorts, CountryService, Meter, MoviePorts, MovieService, ShieldPorts,
+    ShieldSettings, ShieldedMovies, SyncSettings, TieredCache, TieredLimiter, TokenPorts, TokenService,
+    UserService,
+};
+use malecon_crypto::{Argon2Hasher, Hs256};
+use malecon_http::{HttpSettings, Services};
+use malecon_memory::{
+    MemoryCache, MemoryCountries, MemoryLock, MemoryMovies, MemoryRateLimiter, MemoryUsers, SystemClock,
+};
+use malecon_redis::RedisStore;
+use malecon_sheet::Sheets;
+use malecon_snapshot::Snapshot;
+use malecon_sql::{SqlOptions, SqlStore};
+use malecon_upstream::{ClientOptions, RestCountriesV5, RestCountriesV31, Tmdb, UpstreamClient};
+
+use crate::monitor::{self, Parts};
+use crate::{Config, Failure};
+
+/// How long a version's answers stay in this process after they were found in Redis.
+const NEAR: Duration = Duration::from_secs(60);
+
+/// The program's parts, put together.
+pub struct Wired {
+    /// The use cases.
+    pub services: Services,
+    /// How they are served.
+    pub http: HttpSettings,
+    /// The database.
+    pub store: SqlStore,
+    /// The source of countries.
+    pub source: Arc<dyn CountryGateway>,
+}
+
+/// Opens the database and everything else that the settings name.
+///
+/// # Errors
+/// A setting that makes no sense, or a database that can't be opened.
+pub async fn wire(config: &Config) -> Result<Wired, Failure> {
+    let store = open(config).await?;
+    let redis = config
+        .redis_url
+        .as_deref()
+        .map(|url| RedisStore::connect(url, "malecon"))
+        .transpose()
+        .map_err(|error| Failure::of("REDIS_URL makes no sense", error))?;
+    let near: Arc<dyn Cache> = Arc::new(MemoryCache::default());
+    let cache: Arc<dyn Cache> = match &redis {
+        Some(redis) => Arc::new(TieredCache::new(Arc::clone(&near), Arc::new(redis.cache()), NEAR)),
+        None => Arc::clone(&near),
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let own: Arc<dyn RateLimiter> = Arc::new(MemoryRateLimiter::default());
+    let limiter: Arc<dyn RateLimiter> = match &redis {
+        Some(redis) => Arc::new(TieredLimiter::new(Arc::new(redis.limiter()), own)),
+        None => own,
+    };
+    let hasher: Arc<dyn PasswordHasher> = Arc::new(Argon2Hasher::new());
+    let users: Arc<dyn UserRepository> = Arc::new(store.users());
+    let tokens = TokenPorts {
+        users: Arc::clone(&users),
+        tokens: Arc::new(store.tokens()),
+        sessions: Arc::new(store.sessions()),
+        keys: Arc::new(store.keys()),
+        hasher: Arc::clone(&hasher),
+        signer: Arc::new(Hs256::new()),
+        limiter: Arc::clone(&limiter),
+        clock: Arc::clone(&clock),
+    };
+    let movies = MoviePorts {
+        source: movie_source(config, redis.as_ref(), &clock)?,
+        movies: Arc::new(store.movies()),
+        favorites: Arc::new(store.favorites()),
+        ratings: Arc::new(store.ratings()),
+        users: Arc::clone(&users),
+        clock: Arc::clone(&clock),
+    };
+    let given_key = config.jwt_secret.as_ref().map(|secret| SigningKey(secret.clone().into_bytes()));
+    let limit = Limit { quota: config.rate_limit, window: Duration::from_secs(60) };
+    let meter = (config.rate_limit > 0).then(|| Arc::new(Meter::new(limiter, Arc::clone(&clock), limit)));
+    let source = source(config)?;
+    let ports = CountryPorts {
+        repository: Arc::new(store.countries()),
+        source: Arc::clone(&source),
+        snapshot: Arc::new(Snapshot::new()),
+        lock: Arc::new(store.lock()),
+        sheet: Arc::new(Sheets::new()),
+        clock: Arc::clone(&clock),
+    };
+    let services = Services {
+        countries: CountryService::new(ports, SyncSettings::default()),
+        answers: Answers::new(cache, Arc::clone(&clock)),
+        local: Answers::new(near, Arc::clone(&clock)),
+        movies: MovieService::new(movies),
+        movie_ttl: config.cache_ttl,
+        users: UserService::new(users, hasher, clock),
+        tokens: TokenService::new(tokens, given_key),
+        meter,
+        health: Arc::new(Parts { store: store.clone(), redis }),
+        metrics: Arc::new(|| monitor::metrics().render()),
+    };
+    let http = HttpSettings {
+        cors_origins: config.cors_origins.clone(),
+        open_metrics: config.demo,
+        metrics_token: config.metrics_token.clone(),
+        ..HttpSettings::default()
+    };
+    Ok(Wired { services, http, store, source })
+}
+
+/// Opens the database.
+pub(crate) async fn open(config: &Config) -> Result<SqlStore, Failure> {
+    SqlStore::connect(&config.database_url, SqlOptions::default())
+        .await
+        .map_err(|error| Failure::of("the database can't be opened", error))
+}
+
+/// The source of countries: v5 with a key, else a v3.1-compatible URL, else the snapshot.
+fn source(config: &Config) -> Result<Arc<dyn CountryGateway>, Failure> {
+    let client = || client(config, config.retries);
+    Ok(match (&config.restcountries_api_key, &config.restcountries_url) {
+        (Some(key), _) => {
+            Arc::new(RestCountriesV5::new(client()?, config.restcountries_v5_url.clone(), key.clone()))
+        }
+        (None, Some(url)) => Arc::new(RestCountriesV31::new(client()?, url.clone())),
+        (None, None) => Arc::new(Snapshot::new()),
+    })
+}
+
+/// TMDB behind its shield, when there is a token for it.
+fn movie_source(
+    config: &Config,
+    redis: Option<&RedisStore>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<ShieldedMovies>, Failure> {
+    let Some(token) = &config.tmdb_token else { return Ok(None) };
+    let tmdb = |retries| -> Result<Arc<dyn MovieGateway>, Failure> {
+        let client = client(config, retries)?;
+        Ok(Arc::new(Tmdb::new(client, config.tmdb_url.clone(), token.clone(), Arc::clone(clock))))
+    };
+    let ports = ShieldPorts {
+        far: redis.map(|redis| Arc::new(redis.cache()) as Arc<dyn Cache>),
+        lock: redis.map(|redis| Arc::new(redis.lock()) as Arc<dyn Lock>),
+        clock: Arc::clone(clock),
+        background: Background::new(|work| {
+            tokio::spawn(work);
+        }),
+    };
+    let settings = ShieldSettings {
+        ttl: config.cache_ttl,
+        revalidate_for: config.revalidate_for,
+        stale_for: config.stale_for,
+        ..ShieldSettings::default()
+    };
+    let source = ShieldedMovies::new(tmdb(config.retries)?, tmdb(0)?, ports, Breaker::new(), settings);
+    Ok(Some(source))
+}
+
+fn client(config: &Config, retries: u32) -> Result<UpstreamClient, Failure> {
+    let options = ClientOptions {
+        timeout: config.upstream_timeout,
+        retries,
+        retry_base: config.retry_base,
+        ..ClientOptions::default()
+    };
+    UpstreamClient::new(options).map_err(|error| Failure::of("no HTTP client can be made", error))
+}
+
+/// Services over RAM alone, for what needs no data: the OpenAPI document.
+pub fn in_memory() -> Services {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let lock = MemoryLock::new();
+    let users = MemoryUsers::default();
+    let answers = Answers::new(Arc::new(MemoryCache::default()), Arc::clone(&clock));
+    let movies = MemoryMovies::new(users.clone());
+    let hasher: Arc<dyn PasswordHasher> = Arc::new(Argon2Hasher::new());
+    let ports = CountryPorts {
+        repository: Arc::new(MemoryCountries::new(lock.clone())),
+        source: Arc::new(Snapshot::new()),
+        snapshot: Arc::new(Snapshot::new()),
+        lock: Arc::new(lock),
+        sheet: Arc::new(Sheets::new()),
+        clock: Arc::clone(&clock),
+    };
+    Services {
+        countries: CountryService::new(ports, SyncSettings::default()),
+        answers: answers.clone(),
+        local: answers,
+        movies: MovieService::new(MoviePorts {
+            source: None,
+            movies: Arc::new(movies.clone()),
+            favorites: Arc::new(movies.clone()),
+            ratings: Arc::new(movies),
+            users: Arc::new(users.clone()),
+            clock: Arc::clone(&clock),
+        }),
+        movie_ttl: Duration::from_secs(30),
+        users: UserService::new(Arc::new(users.clone()), Arc::clone(&hasher), Arc::clone(&clock)),
+        tokens: TokenService::new(
+            TokenPorts {
+                users: Arc::new(users.clone()),
+                tokens: Arc::new(users.clone()),
+                sessions: Arc::new(users.clone()),
+                keys: Arc::new(users),
+                hasher,
+                signer: Arc::new(Hs256::new()),
+                limiter: Arc::new(MemoryRateLimiter::default()),
+                clock,
+            },
+            None,
+        ),
+        meter: None,
+        health: Arc::new(NoParts),
+        metrics: Arc::new(String::new),
+    }
+}
+
+struct NoParts;
+
+#[async_trait::async_trait]
+impl malecon_http::Health for NoParts {
+    async fn checks(&self) -> Vec<malecon_http::Check> {
+        vec![]
+    }
+}
