@@ -1,0 +1,117 @@
+//! The server against slow, endless and hostile clients.
+
+use std::time::Duration;
+
+use malecon_server::listen::Limits;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{ADMIN, Malecon, shared};
+
+async fn impatient() -> Malecon {
+    let limits = Limits { header_timeout: Duration::from_millis(300), ..Limits::default() };
+    Malecon::with(&["--demo", "--database-url", "sqlite::memory:"], limits).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_heads_are_cut_off_while_others_are_answered() {
+    let malecon = impatient().await;
+    let mut slow = vec![];
+    for _ in 0..200 {
+        let mut stream = TcpStream::connect(malecon.client.address).await.unwrap();
+        stream.write_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: ").await.unwrap();
+        slow.push(stream);
+    }
+    assert_eq!(malecon.client.get("/api/countries").await.status(), 200);
+    for mut stream in slow {
+        let mut rest = vec![];
+        let ended = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok(), "the server closes it");
+    }
+    malecon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections_are_closed() {
+    let malecon = impatient().await;
+    let mut stream = TcpStream::connect(malecon.client.address).await.unwrap();
+    stream.write_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut all = vec![];
+    tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut all)).await.unwrap().unwrap();
+    assert!(all.starts_with(b"HTTP/1.1 200"));
+    malecon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endless_body_ends_in_413() {
+    let mut stream = TcpStream::connect(shared().address).await.unwrap();
+    let head = format!(
+        "POST /api/countries/sync HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let (mut read, mut write) = stream.into_split();
+    let endless = tokio::spawn(async move {
+        let chunk = [&b"4000\r\n"[..], &[b'x'; 0x4000], b"\r\n"].concat();
+        for _ in 0..10_000 {
+            if write.write_all(&chunk).await.is_err() {
+                break;
+            }
+        }
+    });
+    let mut answer = [0; 12];
+    read.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
+    endless.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_declared_giant_is_refused_before_it_is_sent() {
+    let mut stream = TcpStream::connect(shared().address).await.unwrap();
+    let head = "POST /api/countries/sync HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_is_answered_or_closed_and_hurts_nobody() {
+    let garbage: [&[u8]; 6] = [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /%ff%fe/%00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"GET /api/countries?name=%ff%fe&%00=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"POST /api/countries/sync HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n",
+        b"GET http://[::1/ HTTP/1.1\r\n\r\n",
+    ];
+    for bytes in garbage {
+        let mut stream = TcpStream::connect(shared().address).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = vec![];
+        let _ = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer))
+            .await
+            .expect("an end");
+        assert!(
+            answer.is_empty() || answer.starts_with(b"HTTP/1.1 4") || answer[0] == 0,
+            "{:?}",
+            String::from_utf8_lossy(&answer)
+        );
+    }
+    assert_eq!(shared().get("/health/live").await.status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_server_finishes_what_is_under_way() {
+    let malecon = impatient().await;
+    let mut stream = TcpStream::connect(malecon.client.address).await.unwrap();
+    stream.write_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\n").await.unwrap();
+    let address = malecon.client.address;
+    let stopping = tokio::spawn(malecon.stop());
+    stream.write_all(b"\r\n").await.unwrap();
+    let mut answer = vec![];
+    let _ = stream.read_to_end(&mut answer).await;
+    stopping.await.unwrap();
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 200"));
+    assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+}

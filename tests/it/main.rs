@@ -1,0 +1,20 @@
+//! The whole of Malecón, as its users meet it.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what is not there fails its test")]
+
+mod architecture;
+mod cache;
+mod contract;
+mod conventions;
+mod countries;
+mod dam;
+mod listen;
+mod movies;
+mod openapi;
+mod outage;
+mod permissions;
+mod support;
+mod sync;
+mod tmdb;
+mod tokens;
+mod users;
+mod v31;
