@@ -3,7 +3,11 @@
 pub mod country;
 pub mod movie;
 pub mod page;
+pub mod run;
+pub mod schedule;
 pub mod sourced;
+pub mod target;
+pub mod task;
 pub mod text;
 pub mod user;
 
@@ -15,7 +19,16 @@ pub use country::{
 };
 pub use movie::{Favorite, Genre, Movie, MoviePage, MovieQuery, MovieSortKey, PopularQuery, Rating, Stars};
 pub use page::{Direction, Page, Paged, Sort};
+pub use run::{
+    Attempt, AttemptEnd, Job, NewRun, Next, OnceKey, Run, RunId, RunQuery, RunState, RunTally, Trace,
+};
+pub use schedule::{InvalidSchedule, Overlap, Schedule};
 pub use sourced::{Freshness, Sourced};
+pub use target::{AllowList, InvalidAllowList, is_public};
+pub use task::{
+    Call, CallFault, DueTask, Header, HeaderText, HttpMethod, Payload, Received, RetryRule, Sent,
+    SuccessRule, Task, TaskConfig, TaskDraft, TaskFault, TaskQuery, TaskSortKey,
+};
 pub use user::{
     ApiToken, Email, Password, Principal, Profile, Role, User, UserChange, UserQuery, UserSortKey,
 };

@@ -18,8 +18,11 @@ pub mod key;
 pub mod limit;
 pub mod lock;
 pub mod movie;
+pub mod run;
+pub mod schedule;
 pub mod secret;
 pub mod session;
+pub mod task;
 pub mod token;
 pub mod user;
 

@@ -13,8 +13,10 @@ mod error;
 pub mod limit;
 pub mod lock;
 pub mod movie;
+pub mod run;
 pub mod secret;
 pub mod sheet;
+pub mod task;
 pub mod user;
 
 pub use cache::{Cache, CacheError};
@@ -24,8 +26,10 @@ pub use error::{Cause, GatewayError, RepositoryError};
 pub use limit::{Limit, RateLimiter, Taken};
 pub use lock::{Lease, Lock, LockError};
 pub use movie::{FavoriteRepository, MovieGateway, MovieRepository, RatingRepository};
-pub use secret::{Claims, PasswordHasher, SecretError, TokenSigner};
+pub use run::{Hold, RunLease, RunRepository, RunWrite, TaskQueue};
+pub use secret::{Claims, PasswordHasher, Sealer, SecretError, TokenSigner};
 pub use sheet::{Sheet, SheetError, SheetFormat};
+pub use task::{CallError, ScheduleRepository, TargetGateway, TaskRepository, TaskWrite};
 pub use user::{
     KeyRepository, NewApiToken, NewRefresh, NewUser, Rotation, SessionRepository, SigningKey, TokenHash,
     TokenRepository, UserRepository, UserWrite,
@@ -39,7 +43,9 @@ pub use self::{
     limit::MockRateLimiter,
     lock::MockLock,
     movie::{MockFavoriteRepository, MockMovieGateway, MockMovieRepository, MockRatingRepository},
-    secret::{MockPasswordHasher, MockTokenSigner},
+    run::{MockRunRepository, MockTaskQueue},
+    secret::{MockPasswordHasher, MockSealer, MockTokenSigner},
     sheet::MockSheet,
+    task::{MockScheduleRepository, MockTargetGateway, MockTaskRepository},
     user::{MockKeyRepository, MockSessionRepository, MockTokenRepository, MockUserRepository},
 };

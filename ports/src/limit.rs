@@ -31,6 +31,7 @@ pub struct Taken {
 /// # Contract
 /// - `grants_the_quota_and_no_more`: within a window; of many that ask at once too.
 /// - `a_refusal_takes_nothing`: what is left can still be had by who asks for less.
+/// - `nothing_is_always_granted`: a cost of 0 takes nothing, begins no window, and tells what is left.
 /// - `keys_are_counted_apart`.
 /// - `a_new_window_begins_with_the_quota`: after `reset`.
 #[cfg_attr(feature = "mock", mockall::automock)]

@@ -5,10 +5,16 @@ use malecon_domain::{Instant, Password};
 
 use crate::{Cause, SigningKey};
 
-/// A fault of the machine: no randomness, no memory.
+/// Why there is no cryptography.
 #[derive(Debug, thiserror::Error)]
-#[error("no cryptography")]
-pub struct SecretError(#[source] pub Cause);
+pub enum SecretError {
+    /// Too many wait for it already; trying later helps.
+    #[error("too much cryptography at once")]
+    Busy,
+    /// A fault of the machine: no randomness, no memory.
+    #[error("no cryptography")]
+    Failed(#[source] Cause),
+}
 
 /// Hashes passwords, slowly.
 ///
@@ -22,13 +28,13 @@ pub trait PasswordHasher: Send + Sync {
     /// The hash in PHC format.
     ///
     /// # Errors
-    /// [`SecretError`].
+    /// `Busy`, `Failed`.
     async fn hash(&self, password: &Password) -> Result<String, SecretError>;
 
     /// Whether the text is the password of the hash; as long for no hash at all.
     ///
     /// # Errors
-    /// [`SecretError`].
+    /// `Busy`, `Failed`.
     async fn fits(&self, text: &str, hash: Option<String>) -> Result<bool, SecretError>;
 }
 
@@ -68,9 +74,28 @@ pub trait TokenSigner: Send + Sync {
     /// The token.
     ///
     /// # Errors
-    /// [`SecretError`].
+    /// `Failed`.
     fn sign(&self, claims: &Claims, key: &SigningKey) -> Result<String, SecretError>;
 
     /// What a token says, if the key signed it.
     fn read(&self, token: &str, key: &SigningKey) -> Option<Claims>;
+}
+
+/// Seals texts, so that a store that is stolen does not tell them.
+///
+/// # Contract
+/// - `what_is_sealed_is_opened`: and tells nothing of itself but its length.
+/// - `seals_differ`: of the same text as well.
+/// - `a_broken_seal_opens_nothing`: whatever byte is changed, cut or added; nor with another key.
+/// - `an_older_key_still_opens`: what was sealed with it.
+#[cfg_attr(feature = "mock", mockall::automock)]
+pub trait Sealer: Send + Sync {
+    /// The text, sealed with the first of these keys.
+    ///
+    /// # Errors
+    /// `Failed`, also without any key.
+    fn seal(&self, text: &str, keys: &[SigningKey]) -> Result<Vec<u8>, SecretError>;
+
+    /// The text that was sealed with one of these keys.
+    fn open(&self, sealed: &[u8], keys: &[SigningKey]) -> Option<String>;
 }

@@ -44,6 +44,7 @@ pub enum UserWrite {
 ///   many that expect the same one at once, one is done.
 /// - `the_last_administrator_stays`: it is not removed, disabled or made a user, however many try at
 ///   once on the last ones.
+/// - `the_first_administrator_is_found`: the one of the lowest number among those that are not disabled.
 /// - `a_removed_user_is_gone`: and its tokens and sessions with it.
 /// - `lists_are_sorted_and_cut_into_pages`: and the number decides between equals.
 #[cfg_attr(feature = "mock", mockall::automock)]
@@ -66,6 +67,12 @@ pub trait UserRepository: Send + Sync {
     /// # Errors
     /// [`RepositoryError`] of the store.
     async fn find_by_email(&self, email: &Email) -> Result<Option<(User, Option<String>)>, RepositoryError>;
+
+    /// The first administrator that is not disabled.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] of the store.
+    async fn first_admin(&self) -> Result<Option<User>, RepositoryError>;
 
     /// One page of all users.
     ///

@@ -43,7 +43,9 @@ const SUITES: &[(&str, &[&str])] = &[
     ("limit", &["limit"]),
     ("lock", &["lock"]),
     ("movie", &["movie"]),
+    ("run", &["run"]),
     ("secret", &["secret"]),
+    ("task", &["schedule", "task"]),
     ("user", &["key", "session", "token", "user"]),
 ];
 

@@ -48,6 +48,24 @@ mod postgres {
             super::fresh().await, #[cfg_attr(not(postgres), ignore = "needs TEST_DATABASE_URL")]
         );
     }
+
+    mod tasks {
+        malecon_ports::task_contract!(
+            super::fresh().await, #[cfg_attr(not(postgres), ignore = "needs TEST_DATABASE_URL")]
+        );
+    }
+
+    mod schedules {
+        malecon_ports::schedule_contract!(
+            super::fresh().await, #[cfg_attr(not(postgres), ignore = "needs TEST_DATABASE_URL")]
+        );
+    }
+
+    mod runs {
+        malecon_ports::run_contract!(
+            super::fresh().await, #[cfg_attr(not(postgres), ignore = "needs TEST_DATABASE_URL")]
+        );
+    }
 }
 
 mod redis {

@@ -3,6 +3,7 @@
 use reqwest::Method;
 use reqwest::header::HeaderValue;
 use rstest::rstest;
+use serde_json::{Map, Value};
 
 use crate::support::{ADMIN, CONSUMER, Malecon, shared};
 
@@ -71,7 +72,7 @@ async fn every_failure_is_a_problem() {
     let nothing = shared().get("/nothing/here").await;
     assert_eq!(nothing.headers()["content-type"], "application/problem+json");
     let id = nothing.headers()["x-request-id"].clone();
-    let problem: serde_json::Value = nothing.json().await.unwrap();
+    let problem: Value = nothing.json().await.unwrap();
     assert_eq!((&problem["status"], &problem["code"]), (&404.into(), &"not_found".into()));
     assert_eq!(problem["request_id"], id.to_str().unwrap());
     for member in ["type", "title", "detail"] {
@@ -80,10 +81,29 @@ async fn every_failure_is_a_problem() {
     let wrong = shared().request(Method::DELETE, "/api/countries").send().await.unwrap();
     assert_eq!(wrong.status(), 405);
     assert_eq!(wrong.headers()["allow"], "GET, HEAD, OPTIONS");
-    let problem: serde_json::Value = wrong.json().await.unwrap();
+    let problem: Value = wrong.json().await.unwrap();
     assert_eq!(problem["code"], "method_not_allowed");
     let sync = shared().request(Method::PUT, "/api/countries/sync").send().await.unwrap();
     assert_eq!(sync.headers()["allow"], "GET, HEAD, POST, OPTIONS");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_very_many_mistakes_the_first_twenty_are_told() {
+    let body: Map<String, Value> = (0..60_000).map(|n| (format!("m{n}"), Value::Null)).collect();
+    let request = shared().request(Method::POST, "/api/users").bearer_auth(ADMIN).json(&body);
+    let query: String = (0..2_000).map(|n| format!("&p{n}=1&page=1")).collect();
+    for (answer, status, pointers) in [
+        (request.send().await.unwrap(), 422, ["/m0", "/m19"]),
+        (shared().get(&format!("/api/countries?{query}")).await, 400, ["query/p0", "query/p10"]),
+    ] {
+        assert_eq!(answer.status(), status);
+        let text = answer.text().await.unwrap();
+        assert!(text.len() < 10_000, "{} bytes", text.len());
+        let problem: Value = serde_json::from_str(&text).unwrap();
+        let errors = problem["errors"].as_array().unwrap();
+        assert_eq!(errors.len(), 20);
+        assert_eq!([&errors[0]["pointer"], &errors[19]["pointer"]], pointers);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,6 +14,7 @@ mod outage;
 mod permissions;
 mod support;
 mod sync;
+mod tasks;
 mod tmdb;
 mod tokens;
 mod users;

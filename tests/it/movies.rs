@@ -51,7 +51,7 @@ async fn the_whole_flow_of_favorites_and_ratings() {
     for movie in [4, 2, 1, 3] {
         let made = send(client, Method::POST, favorites, CONSUMER, json!({ "movie_id": movie })).await;
         assert_eq!(made.status(), 201);
-        assert_eq!(made.headers()["location"], format!("/api/users/me/favorites/{movie}"));
+        assert_eq!(made.headers()["location"], favorites, "where a GET shows it");
     }
     assert_eq!(ask(client, Method::POST, favorites, CONSUMER, json!({"movie_id": 1})).await.0, 200);
     assert_eq!(ask(client, Method::POST, favorites, CONSUMER, json!({"movie_id": 99})).await.0, 404);
@@ -82,6 +82,15 @@ async fn the_whole_flow_of_favorites_and_ratings() {
         ask(client, Method::PATCH, "/api/users/2/ratings/1", CONSUMER, json!({"stars": 2})).await;
     assert_eq!((status, &rating["stars"], &rating["title"]), (200, &json!(2), &json!("The Wall")));
 
+    for (method, path, body) in [
+        (Method::PUT, "/api/users/2/ratings/1", json!({"stars": 0})),
+        (Method::PATCH, "/api/users/2/ratings/1", json!({"stars": 0})),
+        (Method::PUT, "/api/users/2/favorites/5", Value::Null),
+    ] {
+        let request = client.request(method, path).bearer_auth(CONSUMER).header("If-Match", "\"x\"");
+        assert_eq!(request.json(&body).send().await.unwrap().status(), 412, "{path} has no ETag");
+    }
+
     // The list needs TMDB no more.
     tmdb.turn(Mood::Status(500));
     let (_, list) = ask(client, Method::GET, favorites, CONSUMER, none.clone()).await;
@@ -93,7 +102,7 @@ async fn the_whole_flow_of_favorites_and_ratings() {
             .await;
     assert_eq!(ids(&list), [3, 4]);
     let (_, list) = ask(client, Method::GET, ratings, CONSUMER, none.clone()).await;
-    assert_eq!(ids(&list), [3, 1]);
+    assert_eq!((ids(&list), &list["results"][1]["stars"]), (vec![3, 1], &json!(2)));
 
     assert_eq!(ask(client, Method::GET, "/api/users/1/favorites", CONSUMER, none.clone()).await.0, 404);
     assert_eq!(ask(client, Method::DELETE, favorites, CONSUMER, none.clone()).await.0, 403);
@@ -294,6 +303,8 @@ async fn without_a_token_for_tmdb_movies_say_so() {
 
 #[rstest]
 #[case("/api/movies/popular?page=501", 422)]
+#[case("/api/movies/popular?page=1000001", 422)]
+#[case("/api/movies/popular?page=99999999999", 400)]
 #[case("/api/movies/popular?page=0", 400)]
 #[case("/api/movies/popular?language=english", 400)]
 #[case("/api/movies/popular?regoin=US", 400)]

@@ -15,7 +15,7 @@ use crate::users::{ask, send};
 struct Row {
     operation: &'static str,
     method: Method,
-    /// `{own}` is the caller's own thing, `{other}` somebody else's.
+    /// `{id}` is a user and also its task, `{run}` a run of that.
     path: &'static str,
     body: fn() -> Value,
     /// Without a token.
@@ -30,6 +30,12 @@ struct Row {
 
 fn none() -> Value {
     Value::Null
+}
+
+/// A task that is tried for hours.
+fn task() -> Value {
+    let retry = json!({"max_attempts": 20, "backoff_ms": 3_600_000});
+    json!({"name": "x", "config": {"base_url": "http://127.0.0.1:9/", "http_method": "GET", "retry": retry}})
 }
 
 macro_rules! rows {
@@ -85,6 +91,18 @@ fn table() -> Vec<Row> {
         "showMetrics" GET "/metrics" none => 200 200 0 200;
         "showSchema" GET "/api/schema" none => 200 200 0 200;
         "showDocs" GET "/api/docs" none => 200 200 0 200;
+        "listTasks" GET "/integration-tasks" none => 401 200 0 200;
+        "addTask" POST "/integration-tasks" task => 401 201 0 201;
+        "showTask" GET "/integration-tasks/{id}" none => 401 200 404 404;
+        "replaceTask" PUT "/integration-tasks/{id}" task => 401 200 404 404;
+        "changeTask" PATCH "/integration-tasks/{id}" || json!({"name": "x"}) => 401 200 404 404;
+        "executeTask" POST "/integration-tasks/execute/{id}" none => 401 202 404 404;
+        "checkTask" POST "/integration-tasks/{id}/check" none => 401 200 404 404;
+        "listTaskRuns" GET "/integration-tasks/{id}/runs" none => 401 200 404 404;
+        "showTaskRun" GET "/integration-tasks/{id}/runs/{run}" none => 401 200 404 404;
+        "cancelTaskRun" POST "/integration-tasks/{id}/runs/{run}/cancel" none => 401 202 404 404;
+        "replayTaskRun" POST "/integration-tasks/{id}/runs/{run}/replay" none => 401 202 404 404;
+        "removeTask" DELETE "/integration-tasks/{id}" none => 401 204 404 404;
         "removeUser" DELETE "/api/users/{id}" none => 401 403 404 204;
     ]
 }
@@ -100,7 +118,8 @@ async fn operations(client: &Client) -> BTreeSet<String> {
 async fn every_operation_has_its_row_and_answers_as_it_says() {
     let folder = crate::support::Folder::new();
     let database = format!("sqlite://{}/malecon.db?mode=rwc", folder.0.display());
-    let flags = ["--demo", "--rate-limit", "0", "--database-url", &database];
+    let flags =
+        ["--demo", "--rate-limit", "0", "--allow-targets", "127.0.0.1:9", "--database-url", &database];
     let malecon = Malecon::with(&flags, Default::default()).await;
     let client = &malecon.client;
     let named: BTreeSet<String> = table().iter().map(|row| row.operation.to_owned()).collect();
@@ -122,8 +141,18 @@ async fn every_operation_has_its_row_and_answers_as_it_says() {
     operator.users().change(gone["id"].as_i64().unwrap(), &change, None).await.unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
 
+    // The first task is the administrator's, the second the consumer's, as they are users.
+    let mut runs = vec![];
+    for token in [ADMIN, CONSUMER] {
+        let (_, task) = ask(client, Method::POST, "/integration-tasks", token, task()).await;
+        let execute = format!("/integration-tasks/execute/{}", task["id"]);
+        let (_, ticket) = ask(client, Method::POST, &execute, token, Value::Null).await;
+        runs.push((task["id"].to_string(), ticket["run"]["id"].as_str().unwrap().to_owned()));
+    }
+    let run = |id: &str| &runs.iter().find(|(task, _)| task == id).unwrap().1;
+
     for row in table() {
-        let at = |id: &str| row.path.replace("{id}", id);
+        let at = |id: &str| row.path.replace("{id}", id).replace("{run}", run(id));
         let anonymous = client.request(row.method.clone(), &at("2"));
         let body = (row.body)();
         let anonymous = if body.is_null() { anonymous } else { anonymous.json(&body) };

@@ -98,12 +98,36 @@ async fn logging_out_a_new_password_and_disabling_end_access_tokens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn guesses_at_the_present_password_have_to_wait() {
+    let malecon = with_ana(&[]).await;
+    let client = &malecon.client;
+    let pair = log_in(client).await;
+    let guess = async |current: &str| {
+        let body = json!({"password": "another horse", "current_password": current});
+        send(client, Method::PATCH, "/api/users/me", text(&pair, "access"), body).await
+    };
+    for _ in 0..10 {
+        assert_eq!(guess("wrong").await.status(), 422);
+    }
+    let limited = guess("correct horse").await;
+    assert_eq!(limited.status(), 429);
+    let wait: u64 = limited.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    log_in(client).await;
+    malecon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn api_tokens_are_shown_once_and_end_when_they_are_removed() {
     let malecon = with_ana(&[]).await;
     let client = &malecon.client;
     let body = json!({"name": "nightly", "expires_at": "2999-01-01T00:00:00Z"});
-    let (code, made) = ask(client, Method::POST, "/api/tokens", CONSUMER, body).await;
-    assert_eq!(code, 201, "{made}");
+    let made = send(client, Method::POST, "/api/tokens", CONSUMER, body).await;
+    assert_eq!(made.status(), 201);
+    let location = made.headers()["location"].to_str().unwrap().to_owned();
+    let made: Value = made.json().await.unwrap();
+    let (code, shown) = ask(client, Method::GET, &location, CONSUMER, Value::Null).await;
+    assert_eq!((code, &shown["results"][1]["id"]), (200, &made["id"]), "{location}");
     let token = text(&made, "token").to_owned();
     assert!(token.starts_with("malecon_") && token.len() == 72);
     assert_eq!(status(client, &token).await, 200);
@@ -122,7 +146,8 @@ async fn api_tokens_are_shown_once_and_end_when_they_are_removed() {
     let for_another = json!({"name": "x", "user_id": 1});
     assert_eq!(ask(client, Method::POST, "/api/tokens", CONSUMER, for_another).await.0, 404);
     let past = json!({"name": "x", "expires_at": "2001-01-01T00:00:00Z"});
-    assert_eq!(ask(client, Method::POST, "/api/tokens", CONSUMER, past).await.0, 422);
+    let (code, problem) = ask(client, Method::POST, "/api/tokens", CONSUMER, past).await;
+    assert_eq!((code, &problem["code"]), (409, &json!("expires_in_the_past")));
     assert_eq!(ask(client, Method::DELETE, &format!("/api/tokens/{id}"), CONSUMER, Value::Null).await.0, 204);
     until_refused(client, &token).await;
     malecon.stop().await;

@@ -106,6 +106,55 @@ async fn a_change_with_if_match_needs_the_present_state() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn changes_without_if_match_do_not_get_into_each_others_way() {
+    let malecon = Malecon::demo(&[]).await;
+    let changes = (0..16).map(|n| {
+        let client = malecon.client.clone();
+        let member = if n % 2 == 0 { "name" } else { "last_name" };
+        tokio::spawn(async move {
+            ask(&client, Method::PATCH, "/api/users/me", CONSUMER, json!({member: format!("{member} {n}")}))
+                .await
+        })
+    });
+    for change in futures_util::future::join_all(changes).await {
+        let (status, body) = change.unwrap();
+        assert_eq!(status, 200, "{body}");
+    }
+    let (_, me) = ask(&malecon.client, Method::GET, "/api/users/me", CONSUMER, Value::Null).await;
+    let is_one = |member: &str| me[member].as_str().unwrap().starts_with(&format!("{member} "));
+    assert!(is_one("name") && is_one("last_name"), "{me}");
+    malecon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(postgres), ignore = "needs TEST_DATABASE_URL")]
+async fn demos_that_start_at_once_share_their_users() {
+    let database = malecon_sql::testing::postgres(env!("TEST_DATABASE_URL")).await;
+    let starts = (0..3).map(|_| {
+        let flags = ["--demo".to_owned(), "--database-url".to_owned(), database.url.clone()];
+        tokio::spawn(
+            async move { Malecon::with(&flags.each_ref().map(String::as_str), Default::default()).await },
+        )
+    });
+    for (start, removed) in futures_util::future::join_all(starts).await.into_iter().zip([false, true, true])
+    {
+        let malecon = start.unwrap();
+        for (token, id) in [(ADMIN, 1), (CONSUMER, 2)] {
+            let (status, me) = ask(&malecon.client, Method::GET, "/api/users/me", token, Value::Null).await;
+            let wanted = if removed && id == 2 { (401, None) } else { (200, Some(id)) };
+            assert_eq!((status, me["id"].as_i64()), wanted);
+        }
+        let gone = ask(&malecon.client, Method::DELETE, "/api/users/2", ADMIN, Value::Null).await.0;
+        assert_eq!(gone, if removed { 404 } else { 204 });
+        malecon.stop().await;
+    }
+    let malecon = Malecon::with(&["--demo", "--database-url", &database.url], Default::default()).await;
+    let (status, me) = ask(&malecon.client, Method::GET, "/api/users/me", CONSUMER, Value::Null).await;
+    assert_eq!((status, &me["name"]), (200, &json!("consumer")), "it is back");
+    malecon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_demo_does_not_open_a_database_that_has_users_of_its_own() {
     let folder = crate::support::Folder::new();
     let database = format!("sqlite://{}/malecon.db?mode=rwc", folder.0.display());

@@ -16,6 +16,9 @@ const FLOOR: Cost = Cost { memory: 19 * 1024, passes: 2, lanes: 1 };
 /// memory.
 const CEILING: Cost = Cost { memory: 256 * 1024, passes: 16, lanes: 16 };
 
+/// Hashes that wait for their turn at most. Each waits for all before it: more would only be late.
+const MOST_WAITING: usize = 64;
+
 /// Salt and output of a hash that nobody's password is known for.
 const NOBODY: &str = "bm9ib2R5IGhhcyB0aGlzIQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -29,12 +32,14 @@ struct Cost {
 }
 
 /// Hashes with argon2id, on the threads that may block; no more at once than there are processors,
-/// so that many logins take neither all memory nor all threads.
+/// so that many logins take neither all memory nor all threads, and 64 more wait.
 #[derive(Clone, Debug)]
 pub struct Argon2Hasher {
     cost: Cost,
     nobody: Arc<str>,
     turns: Arc<Semaphore>,
+    /// For those at work and those that wait.
+    places: Arc<Semaphore>,
 }
 
 impl Argon2Hasher {
@@ -52,7 +57,8 @@ impl Argon2Hasher {
         let Cost { memory, passes, lanes } = cost;
         let nobody = format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${NOBODY}");
         let turns = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { cost, nobody: nobody.into(), turns: Arc::new(Semaphore::new(turns)) }
+        let [turns, places] = [turns, turns + MOST_WAITING].map(|many| Arc::new(Semaphore::new(many)));
+        Self { cost, nobody: nobody.into(), turns, places }
     }
 
     /// Runs work when its turn has come. The turn is over with the work, not with who waits for it:
@@ -61,13 +67,16 @@ impl Argon2Hasher {
         &self,
         work: impl FnOnce() -> Result<T, SecretError> + Send + 'static,
     ) -> Result<T, SecretError> {
-        let turn =
-            Arc::clone(&self.turns).acquire_owned().await.map_err(|error| SecretError(error.into()))?;
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| SecretError::Busy)?;
+        let turn = Arc::clone(&self.turns)
+            .acquire_owned()
+            .await
+            .map_err(|error| SecretError::Failed(error.into()))?;
         let work = move || {
-            let _turn = turn;
+            let _both = (turn, place);
             work()
         };
-        tokio::task::spawn_blocking(work).await.map_err(|error| SecretError(error.into()))?
+        tokio::task::spawn_blocking(work).await.map_err(|error| SecretError::Failed(error.into()))?
     }
 }
 
@@ -83,11 +92,11 @@ impl PasswordHasher for Argon2Hasher {
         let (cost, password) = (self.cost, password.clone());
         self.run(move || {
             let params = Params::new(cost.memory, cost.passes, cost.lanes, None)
-                .map_err(|error| SecretError(error.into()))?;
+                .map_err(|error| SecretError::Failed(error.into()))?;
             Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
                 .hash_password(password.expose().as_bytes())
                 .map(|hash| hash.to_string())
-                .map_err(|error: Error| SecretError(error.into()))
+                .map_err(|error: Error| SecretError::Failed(error.into()))
         })
         .await
     }

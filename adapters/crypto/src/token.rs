@@ -95,7 +95,7 @@ impl TokenSigner for Hs256 {
     fn sign(&self, claims: &Claims, key: &SigningKey) -> Result<String, SecretError> {
         let header = Header::new(Algorithm::HS256);
         encode(&header, &Body::from(claims), &EncodingKey::from_secret(&key.0))
-            .map_err(|error| SecretError(error.into()))
+            .map_err(|error| SecretError::Failed(error.into()))
     }
 
     fn read(&self, token: &str, key: &SigningKey) -> Option<Claims> {

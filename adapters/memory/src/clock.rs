@@ -58,7 +58,7 @@ impl ManualClock {
 }
 
 /// An instant after another, or the last one that there is.
-fn later(now: Instant, duration: Duration) -> Instant {
+pub(crate) fn later(now: Instant, duration: Duration) -> Instant {
     let duration = TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
     now.checked_add_signed(duration).unwrap_or(Instant::MAX_UTC)
 }

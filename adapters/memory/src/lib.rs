@@ -7,7 +7,10 @@ mod key;
 mod limit;
 mod lock;
 mod movie;
+mod run;
+mod schedule;
 mod session;
+mod task;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -19,4 +22,5 @@ pub use country::MemoryCountries;
 pub use limit::MemoryRateLimiter;
 pub use lock::MemoryLock;
 pub use movie::MemoryMovies;
+pub use task::MemoryTasks;
 pub use user::MemoryUsers;

@@ -60,6 +60,7 @@ mod lock {
 
 mod limit;
 mod movie;
+mod task;
 
 mod country {
     malecon_ports::country_contract!(super::Store::new());

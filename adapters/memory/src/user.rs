@@ -105,6 +105,10 @@ impl UserRepository for MemoryUsers {
         Ok(found.map(|kept| (kept.user.clone(), kept.password_hash.clone())))
     }
 
+    async fn first_admin(&self) -> Result<Option<User>, RepositoryError> {
+        Ok(self.state().users.values().map(|kept| &kept.user).find(|user| is_admin(user)).cloned())
+    }
+
     async fn list(&self, query: &UserQuery) -> Result<Paged<User>, RepositoryError> {
         let mut users: Vec<User> = self.state().users.values().map(|kept| kept.user.clone()).collect();
         // They come by number, and equals stay as they are.

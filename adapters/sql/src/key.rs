@@ -1,4 +1,4 @@
-//! Signing keys in a table.
+//! Keys in a table: those that sign tokens, and those that seal secrets.
 
 use async_trait::async_trait;
 use malecon_domain::Instant;
@@ -8,45 +8,49 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 use crate::error::classify;
 use crate::store::begin;
 
-/// The signing keys of one database.
+/// The keys of one database for one purpose.
 #[derive(Clone, Debug)]
 pub struct SqlKeyRepository {
     db: DatabaseConnection,
+    table: &'static str,
 }
 
 impl SqlKeyRepository {
-    pub(crate) fn new(db: DatabaseConnection) -> Self {
-        Self { db }
+    pub(crate) fn new(db: DatabaseConnection, table: &'static str) -> Self {
+        Self { db, table }
     }
 }
 
 #[async_trait]
 impl KeyRepository for SqlKeyRepository {
     async fn keys(&self) -> Result<Vec<SigningKey>, RepositoryError> {
-        let sql = "SELECT secret FROM signing_keys ORDER BY id DESC LIMIT 2";
+        let sql = format!("SELECT secret FROM {} ORDER BY id DESC LIMIT 2", self.table);
         let select = Statement::from_string(self.db.get_database_backend(), sql);
         let rows = self.db.query_all_raw(select).await.map_err(classify)?;
         rows.iter().map(|row| row.try_get("", "secret").map(SigningKey).map_err(classify)).collect()
     }
 
     async fn first(&self, key: &SigningKey, at: Instant) -> Result<(), RepositoryError> {
-        let transaction = begin(&self.db).await?;
+        let (transaction, table) = (begin(&self.db).await?, self.table);
         let add = async {
             if self.db.get_database_backend() == DbBackend::Postgres {
                 // Two that look at once would both see an empty table.
-                transaction.execute_unprepared("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE").await?;
+                let lock = format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE");
+                transaction.execute_unprepared(&lock).await?;
             }
-            let sql = "INSERT INTO signing_keys (secret, created_at) \
-                       SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM signing_keys)";
-            insert(&transaction, sql, key, at).await
+            let sql = format!(
+                "INSERT INTO {table} (secret, created_at) \
+                 SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM {table})"
+            );
+            insert(&transaction, &sql, key, at).await
         };
         add.await.map_err(classify)?;
         transaction.commit().await.map_err(classify)
     }
 
     async fn add(&self, key: &SigningKey, at: Instant) -> Result<(), RepositoryError> {
-        let sql = "INSERT INTO signing_keys (secret, created_at) VALUES ($1, $2)";
-        insert(&self.db, sql, key, at).await.map_err(classify)
+        let sql = format!("INSERT INTO {} (secret, created_at) VALUES ($1, $2)", self.table);
+        insert(&self.db, &sql, key, at).await.map_err(classify)
     }
 }
 

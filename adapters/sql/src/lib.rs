@@ -8,9 +8,13 @@ mod key;
 mod lock;
 mod migration;
 mod movie;
+mod queue;
 mod rating;
+mod run;
+mod schedule;
 mod session;
 mod store;
+mod task;
 #[cfg(feature = "testing")]
 #[allow(clippy::expect_used, missing_docs, reason = "only tests turn it on")]
 pub mod testing;
@@ -24,8 +28,12 @@ pub use favorite::SqlFavoriteRepository;
 pub use key::SqlKeyRepository;
 pub use lock::SqlLock;
 pub use movie::SqlMovieRepository;
+pub use queue::SqlQueue;
 pub use rating::SqlRatingRepository;
+pub use run::SqlRuns;
+pub use schedule::SqlSchedules;
 pub use session::SqlSessionRepository;
 pub use store::{SqlOptions, SqlStore};
+pub use task::SqlTasks;
 pub use token::SqlTokenRepository;
 pub use user::SqlUserRepository;

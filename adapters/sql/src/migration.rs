@@ -4,6 +4,7 @@ mod m0001_countries;
 mod m0002_leases;
 mod m0003_users;
 mod m0004_movies;
+mod m0005_tasks;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_leases::Step),
             Box::new(m0003_users::Step),
             Box::new(m0004_movies::Step),
+            Box::new(m0005_tasks::Step),
         ]
     }
 }

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -11,15 +12,17 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
+use tokio::sync::Notify;
 
 use crate::error::classify;
 use crate::migration::Migrator;
 use crate::{
-    SqlCountryRepository, SqlFavoriteRepository, SqlKeyRepository, SqlLock, SqlMovieRepository,
-    SqlRatingRepository, SqlSessionRepository, SqlTokenRepository, SqlUserRepository,
+    SqlCountryRepository, SqlFavoriteRepository, SqlKeyRepository, SqlLock, SqlMovieRepository, SqlQueue,
+    SqlRatingRepository, SqlRuns, SqlSchedules, SqlSessionRepository, SqlTasks, SqlTokenRepository,
+    SqlUserRepository,
 };
 
 /// Key of the advisory lock that migrations hold on PostgreSQL: "malecon" in ASCII.
@@ -27,6 +30,9 @@ const MIGRATION_LOCK: i64 = 0x006d_616c_6563_6f6e;
 
 /// How long the very first connection may take.
 const FIRST_CONNECT: Duration = Duration::from_secs(5);
+
+/// A century, in microseconds.
+const LONGEST: i64 = 100 * 365 * 24 * 60 * 60 * 1_000_000;
 
 /// How a database is used.
 #[derive(Clone, Debug)]
@@ -47,6 +53,8 @@ impl Default for SqlOptions {
 #[derive(Clone, Debug)]
 pub struct SqlStore {
     pub(crate) db: DatabaseConnection,
+    /// Wakes who waits for a run.
+    added: Arc<Notify>,
 }
 
 impl SqlStore {
@@ -98,7 +106,7 @@ impl SqlStore {
                     return Err(RepositoryError::Corrupt("the URL can't be read".into()));
                 }
                 Err(error) => return Err(classify(error)),
-                Ok(db) => return Ok(Self { db }),
+                Ok(db) => return Ok(Self { db, added: Arc::default() }),
             }
         }
         Err(RepositoryError::Unavailable("the file stays locked".into()))
@@ -179,9 +187,14 @@ impl SqlStore {
         SqlSessionRepository::new(self.db.clone())
     }
 
-    /// Its signing keys.
+    /// The keys that sign its tokens.
     pub fn keys(&self) -> SqlKeyRepository {
-        SqlKeyRepository::new(self.db.clone())
+        SqlKeyRepository::new(self.db.clone(), "signing_keys")
+    }
+
+    /// The keys that its secrets are sealed with.
+    pub fn seal_keys(&self) -> SqlKeyRepository {
+        SqlKeyRepository::new(self.db.clone(), "seal_keys")
     }
 
     /// Its movies.
@@ -197,6 +210,26 @@ impl SqlStore {
     /// Its users' ratings.
     pub fn ratings(&self) -> SqlRatingRepository {
         SqlRatingRepository::new(self.db.clone())
+    }
+
+    /// Its users' integration tasks.
+    pub fn tasks(&self) -> SqlTasks {
+        SqlTasks::new(self.db.clone())
+    }
+
+    /// When its tasks are run by themselves.
+    pub fn schedules(&self) -> SqlSchedules {
+        SqlSchedules::new(self.db.clone(), self.added.clone())
+    }
+
+    /// Its runs.
+    pub fn runs(&self) -> SqlRuns {
+        SqlRuns::new(self.db.clone(), self.added.clone())
+    }
+
+    /// Its queue of due runs.
+    pub fn queue(&self) -> SqlQueue {
+        SqlQueue::new(self.db.clone(), self.added.clone())
     }
 }
 
@@ -238,6 +271,28 @@ pub(crate) fn now(backend: DbBackend) -> &'static str {
     match backend {
         DbBackend::Sqlite => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
         _ => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+    }
+}
+
+/// Microseconds since 1970 by the database's clock, which goes on within a transaction.
+pub(crate) async fn clock(db: &impl ConnectionTrait) -> Result<i64, RepositoryError> {
+    let backend = db.get_database_backend();
+    let sql = format!("SELECT {} * 1000 AS now", now(backend));
+    let row = db.query_one_raw(Statement::from_string(backend, sql)).await.and_then(one);
+    row.and_then(|row| row.try_get("", "now")).map_err(classify)
+}
+
+/// A time in microseconds, short enough to be added to an instant.
+pub(crate) fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).map_or(LONGEST, |micros| micros.min(LONGEST))
+}
+
+/// What leaves out the rows of a query that somebody holds, and holds the others. On SQLite only one
+/// writes at a time.
+pub(crate) fn unlocked(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Sqlite => "",
+        _ => "FOR UPDATE SKIP LOCKED",
     }
 }
 

@@ -2,16 +2,19 @@
 
 use malecon_ports::contract::country::CountryStore;
 use malecon_ports::contract::movie::MovieStore;
+use malecon_ports::contract::task::TaskStore;
 use malecon_ports::contract::user::UserStore;
 use malecon_ports::{
     CountryRepository, FavoriteRepository, KeyRepository, Lease, Lock, LockError, MovieRepository,
-    RatingRepository, SessionRepository, TokenRepository, UserRepository,
+    RatingRepository, RunRepository, ScheduleRepository, SessionRepository, TaskQueue, TaskRepository,
+    TokenRepository, UserRepository,
 };
 use sea_orm::{ConnectionTrait, Database};
 
 use crate::{
     SqlCountryRepository, SqlFavoriteRepository, SqlKeyRepository, SqlLock, SqlMovieRepository, SqlOptions,
-    SqlRatingRepository, SqlSessionRepository, SqlStore, SqlTokenRepository, SqlUserRepository,
+    SqlQueue, SqlRatingRepository, SqlRuns, SqlSchedules, SqlSessionRepository, SqlStore, SqlTasks,
+    SqlTokenRepository, SqlUserRepository,
 };
 
 /// A migrated database that nobody else uses; it is dropped with its owner.
@@ -27,6 +30,10 @@ pub struct TestDatabase {
     movies: SqlMovieRepository,
     favorites: SqlFavoriteRepository,
     ratings: SqlRatingRepository,
+    tasks: SqlTasks,
+    schedules: SqlSchedules,
+    runs: SqlRuns,
+    queue: SqlQueue,
     /// The server and the name of what is to be dropped there.
     dropped: Option<(String, String)>,
 }
@@ -45,6 +52,10 @@ impl TestDatabase {
             movies: store.movies(),
             favorites: store.favorites(),
             ratings: store.ratings(),
+            tasks: store.tasks(),
+            schedules: store.schedules(),
+            runs: store.runs(),
+            queue: store.queue(),
             store,
             url,
             dropped,
@@ -141,5 +152,23 @@ impl MovieStore for TestDatabase {
 
     fn ratings(&self) -> &dyn RatingRepository {
         &self.ratings
+    }
+}
+
+impl TaskStore for TestDatabase {
+    fn tasks(&self) -> &dyn TaskRepository {
+        &self.tasks
+    }
+
+    fn schedules(&self) -> &dyn ScheduleRepository {
+        &self.schedules
+    }
+
+    fn runs(&self) -> &dyn RunRepository {
+        &self.runs
+    }
+
+    fn queue(&self) -> &dyn TaskQueue {
+        &self.queue
     }
 }

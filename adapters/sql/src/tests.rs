@@ -1,9 +1,14 @@
 //! The contract suites on SQLite, and what is ours alone.
 
 use malecon_domain::Role;
+use malecon_ports::contract::schedule::scheduled;
 use malecon_ports::contract::session::refresh;
 use malecon_ports::contract::user::{UserStore, add};
+use malecon_ports::{RepositoryError, ScheduleRepository, TaskRepository};
+use sea_orm::{ConnectionTrait, DatabaseConnection, QueryTrait, Statement};
 
+use crate::queue::take_sql;
+use crate::schedule::due_at;
 use crate::testing::sqlite;
 use crate::{SqlOptions, SqlStore};
 
@@ -33,6 +38,18 @@ mod keys {
 
 mod movies {
     malecon_ports::movie_contract!(super::sqlite().await);
+}
+
+mod tasks {
+    malecon_ports::task_contract!(super::sqlite().await);
+}
+
+mod schedules {
+    malecon_ports::schedule_contract!(super::sqlite().await);
+}
+
+mod runs {
+    malecon_ports::run_contract!(super::sqlite().await);
 }
 
 fn file() -> (std::path::PathBuf, String) {
@@ -70,7 +87,7 @@ async fn processes_that_start_on_one_new_file_all_succeed() {
 async fn a_fresh_database_has_migrations_pending() {
     let store = SqlStore::connect("sqlite::memory:", SqlOptions::default()).await.unwrap();
     let pending = store.pending_migrations().await.unwrap();
-    assert_eq!(pending, ["m0001_countries", "m0002_leases", "m0003_users", "m0004_movies"]);
+    assert_eq!(pending, ["m0001_countries", "m0002_leases", "m0003_users", "m0004_movies", "m0005_tasks"]);
     assert_eq!(store.kind(), "sqlite");
     store.ping().await.unwrap();
 }
@@ -99,4 +116,53 @@ async fn a_login_removes_sessions_that_cannot_go_on() {
     let is_there = async |session| db.sessions().find(session).await.unwrap().is_some();
     assert!(!is_there(old).await);
     assert!(is_there(bens).await && is_there(goes_on).await && is_there(new).await);
+}
+
+/// How SQLite goes about it.
+async fn plan(db: &DatabaseConnection, mut statement: Statement) -> Vec<String> {
+    statement.sql.insert_str(0, "EXPLAIN QUERY PLAN ");
+    let rows = db.query_all_raw(statement).await.unwrap();
+    rows.iter().map(|row| row.try_get("", "detail").unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_claim_looks_only_at_runs_that_wait() {
+    let db = sqlite().await.store.db.clone();
+    let backend = db.get_database_backend();
+    for lanes in [0, 2] {
+        let plan = plan(&db, Statement::from_string(backend, take_sql(backend, lanes))).await;
+        assert!(
+            plan.iter().any(|step| step == "SEARCH runs USING COVERING INDEX runs_due (due_at<?)"),
+            "{plan:?}"
+        );
+        assert!(
+            !plan.iter().any(|step| step.contains("SCAN runs") || step.contains("TEMP B-TREE")),
+            "{plan:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn only_tasks_that_are_due_are_looked_at() {
+    let db = sqlite().await.store.db.clone();
+    let plan = plan(&db, due_at(0, 100).build(db.get_database_backend())).await;
+    assert_eq!(plan[0], "SEARCH tasks USING INDEX tasks_tick (tick<?)");
+    assert!(!plan.iter().any(|step| step.contains("SCAN") || step.contains("TEMP B-TREE")), "{plan:?}");
+}
+
+#[tokio::test]
+async fn a_schedule_that_cannot_be_read_is_told_once() {
+    let db = sqlite().await;
+    let ana = add(&db, "ana", Role::User).await.id;
+    let (broken, good) = (scheduled(&db, ana).await, scheduled(&db, ana).await);
+    let sql = "UPDATE tasks SET config = replace(config, 'Europe/Madrid', 'Europe/Atlantis') WHERE id = 1";
+    db.store.db.execute_unprepared(sql).await.unwrap();
+    let find = async |id| db.store.tasks().find(ana, id).await;
+    assert!(matches!(find(broken.id).await, Err(RepositoryError::Corrupt(_))));
+    let due = async || db.store.schedules().due(1).await;
+    assert!(matches!(due().await, Err(RepositoryError::Corrupt(_))));
+    assert_eq!(due().await.unwrap()[0].task, good);
+    let changed = db.store.tasks().change(ana, broken.id, &good.draft, None, good.updated_at).await;
+    changed.unwrap();
+    assert_eq!(due().await.unwrap()[0].task.id, broken.id);
 }

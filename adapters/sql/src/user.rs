@@ -55,6 +55,10 @@ impl UserRepository for SqlUserRepository {
         Ok(Some((row.try_into()?, password_hash)))
     }
 
+    async fn first_admin(&self) -> Result<Option<User>, RepositoryError> {
+        admins().one(&self.db).await.map_err(classify)?.map(User::try_from).transpose()
+    }
+
     async fn list(&self, query: &UserQuery) -> Result<Paged<User>, RepositoryError> {
         let total = Entity::find().count(&self.db).await.map_err(classify)?;
         let page = sorted(&query.sort).limit(u64::from(query.page.size())).offset(query.page.offset());
@@ -103,17 +107,19 @@ impl UserRepository for SqlUserRepository {
     }
 }
 
+/// Administrators that are not disabled, by number.
+fn admins() -> Select<Entity> {
+    Entity::find()
+        .filter(Column::Role.eq(Role::Admin.name()))
+        .filter(Column::Disabled.eq(false))
+        .order_by_asc(Column::Id)
+}
+
 /// Whether there is an administrator besides this user. On PostgreSQL it locks all of them until the
 /// transaction ends, or two that remove one another would each count on the other. It comes before
 /// other locks, and in one order for all, so that nobody waits in a circle.
 async fn has_other_admin(transaction: &impl ConnectionTrait, id: i64) -> Result<bool, DbErr> {
-    let admins = Entity::find()
-        .filter(Column::Role.eq(Role::Admin.name()))
-        .filter(Column::Disabled.eq(false))
-        .order_by_asc(Column::Id)
-        .lock_exclusive()
-        .all(transaction)
-        .await?;
+    let admins = admins().lock_exclusive().all(transaction).await?;
     Ok(admins.iter().any(|admin| admin.id != id))
 }
 

@@ -18,12 +18,11 @@ use reqwest_retry::{RetryError, RetryTransientMiddleware};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use crate::json::beginning;
 use crate::retry::{Hint, Patience, Worth, retry_after};
 
 /// Redirects that are followed at most.
 const REDIRECTS: usize = 3;
-/// What waits may add to the attempts' own time.
-const WAITS: Duration = Duration::from_secs(30);
 
 /// How upstreams are called.
 #[derive(Clone, Debug)]
@@ -36,6 +35,9 @@ pub struct ClientOptions {
     pub retries: u32,
     /// The wait before the first repetition; it doubles from one to the next and is jittered.
     pub retry_base: Duration,
+    /// The longest wait before a repetition, which a longer `retry_base` makes longer. A `Retry-After`
+    /// beyond it ends the repetitions.
+    pub longest_wait: Duration,
     /// Bytes of a decoded body at most.
     pub body_limit: usize,
 }
@@ -47,6 +49,7 @@ impl Default for ClientOptions {
             connect_timeout: Duration::from_secs(3),
             retries: 3,
             retry_base: Duration::from_millis(200),
+            longest_wait: Duration::from_secs(30),
             body_limit: 32 * 1024 * 1024,
         }
     }
@@ -60,18 +63,20 @@ pub struct ClientError(#[source] reqwest::Error);
 /// Calls upstreams: GET alone so far, whose repetition changes nothing.
 ///
 /// A request is repeated on failures of the connection, timeouts, bodies that break off, 408, 425,
-/// 429 and 5xx but 501; a `Retry-After` is waited for when it is 30 s or less, and ends the
-/// repetitions when it is more. All of it takes at most the attempts' time and 30 s of waits.
+/// 429 and 5xx but 501; a `Retry-After` is waited for when it is no more than the longest wait, and
+/// ends the repetitions when it is more. All of it takes at most the attempts' time and one longest
+/// wait.
 #[derive(Clone, Debug)]
 pub struct UpstreamClient {
     http: reqwest::Client,
     options: ClientOptions,
 }
 
-/// A 2xx answer.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub body: Bytes,
+/// An answer of whatever status.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
 }
 
 impl UpstreamClient {
@@ -104,41 +109,58 @@ impl UpstreamClient {
         Ok(Self { http, options })
     }
 
-    /// Gets a URL, with a bearer token when there is one. A final failure is one line in the log.
-    pub(crate) async fn get(&self, url: Url, token: Option<&SecretString>) -> Result<Answer, GatewayError> {
-        self.logged(url, token, |_| false).await
-    }
-
-    /// As [`Self::get`], where 404 is an answer like another: `None`, and no word in the log.
-    pub(crate) async fn find(
+    /// What `read` makes of the body at a URL, which is asked for with a bearer token when there is one.
+    /// A final failure is one line in the log, and a body that can't be read is one.
+    pub(crate) async fn get<T>(
         &self,
         url: Url,
         token: Option<&SecretString>,
-    ) -> Result<Option<Answer>, GatewayError> {
-        match self.logged(url, token, is_missing).await {
-            Ok(answer) => Ok(Some(answer)),
-            Err(error) if is_missing(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
+        read: impl FnOnce(&[u8]) -> Result<T, GatewayError>,
+    ) -> Result<T, GatewayError> {
+        self.logged(url, token, |answer| read(&answer.success()?)).await
     }
 
-    async fn logged(
+    /// As [`Self::get`], where the API's own 404 is an answer like another: `None`, and no word in the
+    /// log. By `is_missing` its body is known; any other 404 is a proxy's, and tells nothing.
+    pub(crate) async fn find<T>(
         &self,
         url: Url,
         token: Option<&SecretString>,
-        expected: impl Fn(&GatewayError) -> bool,
-    ) -> Result<Answer, GatewayError> {
+        is_missing: impl FnOnce(&[u8]) -> bool,
+        read: impl FnOnce(&[u8]) -> Result<T, GatewayError>,
+    ) -> Result<Option<T>, GatewayError> {
+        self.logged(url, token, |answer| {
+            if answer.status != StatusCode::NOT_FOUND {
+                return read(&answer.success()?).map(Some);
+            }
+            if is_missing(&answer.body) {
+                return Ok(None);
+            }
+            let start = beginning(&answer.body);
+            Err(GatewayError::Malformed(format!("a 404 that is not the API's, begins with {start}").into()))
+        })
+        .await
+    }
+
+    async fn logged<T>(
+        &self,
+        url: Url,
+        token: Option<&SecretString>,
+        read: impl FnOnce(Answer) -> Result<T, GatewayError>,
+    ) -> Result<T, GatewayError> {
         let attempts = Arc::new(AtomicU32::new(0));
         // Query strings may hold keys.
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
         let place = format!("{}{port}{}", url.host_str().unwrap_or_default(), url.path());
         let answer = self.attempt(url, token, &attempts).await;
-        if let Some(error) = answer.as_ref().err().filter(|error| !expected(error)) {
+        let status = answer.as_ref().ok().map(|answer| answer.status.as_u16());
+        let read = answer.and_then(read);
+        if let Err(error) = &read {
             let reason = chain(error);
             let attempts = attempts.load(Ordering::Relaxed);
-            tracing::error!(target: "malecon::upstream", upstream = place, attempts, reason, "an upstream failed");
+            tracing::error!(target: "malecon::upstream", upstream = place, attempts, status, reason, "an upstream failed");
         }
-        answer
+        read
     }
 
     async fn attempt(
@@ -158,11 +180,16 @@ impl UpstreamClient {
             Some(token) => request.bearer_auth(token.expose_secret()),
             None => request,
         };
-        let limit = self.options.timeout * (self.options.retries + 1) + WAITS;
+        let limit = self.options.timeout * (self.options.retries + 1) + self.options.longest_wait;
         match tokio::time::timeout(limit, request.send()).await {
             Err(_) => Err(GatewayError::Unavailable(format!("no answer within {limit:?}").into())),
             Ok(Err(error)) => Err(classify(error)),
-            Ok(Ok(response)) => judge(response).await,
+            Ok(Ok(response)) => {
+                let (status, headers) = (response.status(), response.headers().clone());
+                let body = response.bytes().await;
+                let body = body.map_err(|error| GatewayError::Unavailable(error.without_url().into()))?;
+                Ok(Answer { status, headers, body })
+            }
         }
     }
 }
@@ -206,35 +233,20 @@ impl Middleware for Whole {
     }
 }
 
-async fn judge(response: Response) -> Result<Answer, GatewayError> {
-    let (status, headers) = (response.status(), response.headers().clone());
-    let body =
-        response.bytes().await.map_err(|error| GatewayError::Unavailable(error.without_url().into()))?;
-    if status.is_success() {
-        return Ok(Answer { body });
-    }
-    let said = said(status, &headers, &body);
-    Err(match status {
-        StatusCode::TOO_MANY_REQUESTS => GatewayError::RateLimited { retry_after: retry_after(&headers) },
-        _ if status.is_server_error() || matches!(status.as_u16(), 408 | 425) => {
-            GatewayError::Unavailable(said.into())
+impl Answer {
+    /// The body of a 2xx.
+    fn success(self) -> Result<Bytes, GatewayError> {
+        let Self { status, headers, body } = self;
+        if status.is_success() {
+            return Ok(body);
         }
-        _ => GatewayError::Refused(Refusal { status, said }.into()),
-    })
-}
-
-/// The upstream said no. Its status is kept apart: to some of our gateways one of them is an answer.
-#[derive(Debug, thiserror::Error)]
-#[error("{said}")]
-struct Refusal {
-    status: StatusCode,
-    said: String,
-}
-
-/// Whether the upstream knows nothing of what was asked for.
-fn is_missing(error: &GatewayError) -> bool {
-    let GatewayError::Refused(cause) = error else { return false };
-    cause.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.status == StatusCode::NOT_FOUND)
+        let said = said(status, &headers, &body);
+        Err(match (status.as_u16(), retry_after(&headers)) {
+            (429, retry_after) | (503, retry_after @ Some(_)) => GatewayError::RateLimited { retry_after },
+            (408 | 425 | 500..=599, _) => GatewayError::Unavailable(said.into()),
+            _ => GatewayError::Refused(said.into()),
+        })
+    }
 }
 
 /// What an error answer says, in a few words.

@@ -20,9 +20,13 @@ pub(crate) struct Object<'a> {
 /// The value as JSON.
 pub(crate) fn parse(body: &[u8]) -> Result<Value, GatewayError> {
     serde_json::from_slice(body).map_err(|error| {
-        let start: String = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
-        GatewayError::Malformed(format!("no JSON ({error}), begins with {start:?}").into())
+        GatewayError::Malformed(format!("no JSON ({error}), begins with {}", beginning(body)).into())
     })
+}
+
+/// How a body begins, for messages.
+pub(crate) fn beginning(body: &[u8]) -> String {
+    format!("{:?}", String::from_utf8_lossy(&body[..body.len().min(40)]))
 }
 
 /// A value's kind in words, with an object's members.
@@ -41,9 +45,9 @@ pub(crate) fn kind(value: &Value) -> String {
 }
 
 /// The rows of an answer that must be a list.
-pub(crate) fn rows(value: &Value) -> Result<&Vec<Value>, GatewayError> {
+pub(crate) fn rows(value: Value) -> Result<Vec<Value>, GatewayError> {
     let Value::Array(rows) = value else {
-        return Err(GatewayError::Malformed(format!("expected an array, found {}", kind(value)).into()));
+        return Err(GatewayError::Malformed(format!("expected an array, found {}", kind(&value)).into()));
     };
     if rows.len() > MOST_ROWS {
         return Err(GatewayError::Malformed(format!("{} rows are too many", rows.len()).into()));

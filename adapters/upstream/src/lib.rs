@@ -5,6 +5,7 @@ mod json;
 mod restcountries_v31;
 mod restcountries_v5;
 mod retry;
+mod target;
 #[cfg(test)]
 mod tests;
 mod tmdb;
@@ -12,4 +13,5 @@ mod tmdb;
 pub use client::{ClientError, ClientOptions, UpstreamClient};
 pub use restcountries_v5::RestCountriesV5;
 pub use restcountries_v31::RestCountriesV31;
+pub use target::{TargetOptions, Targets, TargetsError};
 pub use tmdb::Tmdb;

@@ -53,14 +53,14 @@ impl RestCountriesV31 {
         Self { client, base }
     }
 
-    async fn ask(&self, fields: &[CountryField]) -> Result<Value, GatewayError> {
+    async fn ask(&self, fields: &[CountryField]) -> Result<Vec<Value>, GatewayError> {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().push("all");
         }
         let names: Vec<&str> = fields.iter().map(|field| field.name()).collect();
         url.set_query(Some(&format!("fields={}", names.join(","))));
-        parse(&self.client.get(url, None).await?.body)
+        self.client.get(url, None, |body| rows(parse(body)?)).await
     }
 }
 
@@ -73,15 +73,15 @@ impl CountryGateway for RestCountriesV31 {
     async fn fetch(&self) -> Result<Batch, GatewayError> {
         let first = self.ask(&FIRST).await?;
         let second = self.ask(&SECOND).await?;
-        join(&first, &second)
+        Ok(join(&first, &second))
     }
 }
 
 /// One batch of both answers.
-pub(crate) fn join(first: &Value, second: &Value) -> Result<Batch, GatewayError> {
+pub(crate) fn join(first: &[Value], second: &[Value]) -> Batch {
     let code = |row: &Value| row.get("cca3").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let mut others: HashMap<String, &Value> = rows(second)?.iter().map(|row| (code(row), row)).collect();
-    let read = rows(first)?.iter().enumerate().map(|(index, row)| {
+    let mut others: HashMap<String, &Value> = second.iter().map(|row| (code(row), row)).collect();
+    let read = first.iter().enumerate().map(|(index, row)| {
         let code = code(row);
         let record = match others.remove(&code) {
             Some(other) => record(row, other),
@@ -97,7 +97,7 @@ pub(crate) fn join(first: &Value, second: &Value) -> Result<Batch, GatewayError>
         reason: "is not in the first answer".to_owned(),
     }));
     let covered: FieldSet = FIRST.into_iter().chain(SECOND).collect();
-    Ok(Batch { covered, records, rejected })
+    Batch { covered, records, rejected }
 }
 
 fn record(first: &Value, second: &Value) -> Result<CountryRecord, Wrong> {

@@ -56,17 +56,9 @@ impl CountryGateway for RestCountriesV5 {
             url.query_pairs_mut()
                 .append_pair("limit", &PAGE.to_string())
                 .append_pair("offset", &rows.len().to_string());
-            let answer = parse(&self.client.get(url, Some(&self.key)).await?.body)?;
-            let (page, more) = page(&answer)?;
-            if page.first().is_some_and(|row| rows.contains(row)) || (more && page.is_empty()) {
-                return Err(GatewayError::Malformed(
-                    format!("the page from {} on comes twice or is empty", rows.len()).into(),
-                ));
-            }
-            rows.extend_from_slice(page);
-            if rows.len() > MOST_ROWS {
-                return Err(GatewayError::Malformed(format!("more than {MOST_ROWS} rows").into()));
-            }
+            let read = |body: &[u8]| page(parse(body)?, &rows);
+            let (page, more) = self.client.get(url, Some(&self.key), read).await?;
+            rows.extend(page);
             if !more {
                 return Ok(batch(&rows));
             }
@@ -74,15 +66,23 @@ impl CountryGateway for RestCountriesV5 {
     }
 }
 
-/// The rows of a page, and whether more follow.
-fn page(answer: &Value) -> Result<(&Vec<Value>, bool), GatewayError> {
-    let data = &answer["data"];
-    match (&data["objects"], &data["meta"]["more"]) {
-        (Value::Array(rows), Value::Bool(more)) => Ok((rows, *more)),
-        _ => Err(GatewayError::Malformed(
-            format!("expected data.objects and data.meta.more, found {}", kind(answer)).into(),
-        )),
+/// The rows of a page that follow these, and whether more follow.
+fn page(mut answer: Value, rows: &[Value]) -> Result<(Vec<Value>, bool), GatewayError> {
+    let page = answer.pointer_mut("/data/objects").map(Value::take);
+    let (Some(Value::Array(page)), Some(more)) = (page, answer["data"]["meta"]["more"].as_bool()) else {
+        return Err(GatewayError::Malformed(
+            format!("expected data.objects and data.meta.more, found {}", kind(&answer)).into(),
+        ));
+    };
+    if page.first().is_some_and(|row| rows.contains(row)) || (more && page.is_empty()) {
+        return Err(GatewayError::Malformed(
+            format!("the page from {} on comes twice or is empty", rows.len()).into(),
+        ));
     }
+    if rows.len() + page.len() > MOST_ROWS {
+        return Err(GatewayError::Malformed(format!("more than {MOST_ROWS} rows").into()));
+    }
+    Ok((page, more))
 }
 
 fn batch(rows: &[Value]) -> Batch {

@@ -10,9 +10,6 @@ use reqwest_retry::{Jitter, RetryDecision, RetryPolicy, Retryable, RetryableStra
 
 use crate::client::{ClientOptions, TooLarge};
 
-/// The longest `Retry-After` that is waited for.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
-
 /// What the last answer of one request asked for: the strategy sees answers, the policy decides.
 #[derive(Clone, Default)]
 pub(crate) struct Hint(Arc<Mutex<Option<Duration>>>);
@@ -51,16 +48,17 @@ impl RetryableStrategy for Worth {
 /// Exponential backoff with jitter, and at least as long as the upstream asked for.
 pub(crate) struct Patience {
     backoff: ExponentialBackoff,
+    longest_wait: Duration,
     hint: Hint,
 }
 
 impl Patience {
     pub fn new(options: &ClientOptions, hint: Hint) -> Self {
         let backoff = ExponentialBackoff::builder()
-            .retry_bounds(options.retry_base, LONGEST_WAIT.max(options.retry_base))
+            .retry_bounds(options.retry_base, options.longest_wait.max(options.retry_base))
             .jitter(Jitter::Bounded)
             .build_with_max_retries(options.retries);
-        Self { backoff, hint }
+        Self { backoff, longest_wait: options.longest_wait, hint }
     }
 }
 
@@ -68,7 +66,7 @@ impl RetryPolicy for Patience {
     fn should_retry(&self, start: SystemTime, past: u32) -> RetryDecision {
         let asked = self.hint.get().unwrap_or_default();
         match self.backoff.should_retry(start, past) {
-            RetryDecision::Retry { execute_after } if asked <= LONGEST_WAIT => {
+            RetryDecision::Retry { execute_after } if asked <= self.longest_wait => {
                 #[expect(clippy::disallowed_methods, reason = "the policy's answer is a system time")]
                 let asked = SystemTime::now() + asked;
                 RetryDecision::Retry { execute_after: execute_after.max(asked) }

@@ -3,4 +3,5 @@
 mod client;
 mod restcountries;
 mod stub;
+mod target;
 mod tmdb;

@@ -55,19 +55,21 @@ impl MovieGateway for Tmdb {
                 url.query_pairs_mut().append_pair(name, value);
             }
         }
-        let answer = self.client.get(url, Some(&self.token)).await?;
-        let page = page(&parse(&answer.body)?, query)?;
+        let read = |body: &[u8]| page(&parse(body)?, query);
+        let page = self.client.get(url, Some(&self.token), read).await?;
         Ok(Sourced::fetched(page, self.clock.now()))
     }
 
     async fn movie(&self, id: i64) -> Result<Sourced<Option<Movie>>, GatewayError> {
-        let answer = self.client.find(self.url(&id.to_string()), Some(&self.token)).await?;
-        let movie = match answer {
-            None => None,
-            Some(answer) => Some(details(&parse(&answer.body)?, id)?),
-        };
+        let read = |body: &[u8]| details(&parse(body)?, id);
+        let movie = self.client.find(self.url(&id.to_string()), Some(&self.token), is_missing, read).await?;
         Ok(Sourced::fetched(movie, self.clock.now()))
     }
+}
+
+/// Whether a 404 says that there is no such movie. Whoever believed a proxy's would lose what is kept.
+fn is_missing(body: &[u8]) -> bool {
+    parse(body).is_ok_and(|answer| answer["status_code"] == 34)
 }
 
 fn malformed(wrong: Wrong) -> GatewayError {

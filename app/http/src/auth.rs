@@ -2,14 +2,15 @@
 
 use std::sync::{Arc, OnceLock};
 
-use malecon::domain::Principal;
+use malecon::domain::{Principal, RunId};
 use malecon::ports::{Limit, Taken};
-use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use poem::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use poem::{Request, Response};
 use poem_openapi::SecurityScheme;
 use poem_openapi::auth::Bearer;
 
-use crate::problem::Problem;
+use crate::problem::{Problem, seconds};
+use crate::ready::names_strongly;
 use crate::services::Services;
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -63,7 +64,7 @@ impl Metered {
     pub fn mark(&self, headers: &mut HeaderMap) {
         let Some((limit, taken)) = self.0.get() else { return };
         let policy = format!("\"token\";q={};w={}", limit.quota, limit.window.as_secs());
-        let left = format!("\"token\";r={};t={}", taken.remaining, taken.reset.as_millis().div_ceil(1000));
+        let left = format!("\"token\";r={};t={}", taken.remaining, seconds(taken.reset));
         for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, left)] {
             headers.extend(HeaderValue::try_from(value).map(|value| (name, value)));
         }
@@ -83,14 +84,24 @@ pub(crate) fn number(id: &str) -> Result<i64, Problem> {
     id.parse().ok().filter(|number| *number > 0).ok_or_else(|| malecon::ServiceError::NotFound.into())
 }
 
+/// The run's number in a path; what is none is not there.
+pub(crate) fn run_id(id: &str) -> Result<RunId, Problem> {
+    id.parse().map_err(|_| malecon::ServiceError::NotFound.into())
+}
+
 /// What the client believes is there must be what is there, if it says so (`If-Match`).
 pub(crate) fn precondition(request: &Request, now: &Response) -> Result<bool, Problem> {
-    let mut wanted = request.headers().get_all(poem::http::header::IF_MATCH).iter().peekable();
+    let etag = now.headers().get(header::ETAG);
+    if_match(request, |value| etag.is_some_and(|etag| names_strongly(value, etag)))
+}
+
+/// Whether there is an `If-Match`; one of its values must name what is there.
+pub(crate) fn if_match(request: &Request, names: impl Fn(&HeaderValue) -> bool) -> Result<bool, Problem> {
+    let mut wanted = request.headers().get_all(header::IF_MATCH).iter().peekable();
     if wanted.peek().is_none() {
         return Ok(false);
     }
-    let etag = now.headers().get(poem::http::header::ETAG);
-    if etag.is_some_and(|etag| wanted.any(|value| crate::ready::names_strongly(value, etag))) {
+    if wanted.any(names) {
         return Ok(true);
     }
     let detail = "it is not what If-Match says";

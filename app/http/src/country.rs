@@ -69,7 +69,7 @@ impl CountryApi {
             Some("csv") => (SheetFormat::Csv, "text/csv; charset=utf-8", "countries.csv"),
             _ => (SheetFormat::Xlsx, File::XLSX, "countries.xlsx"),
         };
-        let frame = Frame { content_type, modified: Some(version.since), file: Some(file) };
+        let frame = Frame { modified: Some(version.since), file: Some(file), ..Frame::plain(content_type) };
         let countries = self.0.countries.clone();
         Ready::public(request, &self.0.answers, (version, &key), frame, async move {
             let bytes = countries.export(&query.filter, &query.sort, format).await?;

@@ -11,11 +11,12 @@ use crate::country::{self, CountryApi};
 use crate::movie::{self, MovieApi, ShelfApi};
 use crate::query::Param;
 use crate::services::{HttpSettings, Services};
+use crate::task::{self, RunApi, TaskApi};
 use crate::token::{self, TokenApi};
 use crate::user::{self, UserApi};
 use crate::v31::{self, V31Api};
 
-type Apis = (CountryApi, V31Api, MovieApi, ShelfApi, UserApi, TokenApi, AroundApi);
+type Apis = (CountryApi, V31Api, MovieApi, ShelfApi, UserApi, TokenApi, TaskApi, RunApi, AroundApi);
 
 /// The parameters of each operation.
 const PARAMS: &[(&str, &[Param])] = &[
@@ -39,6 +40,8 @@ const PARAMS: &[(&str, &[Param])] = &[
     ("listRatings", movie::LIST),
     ("listUsers", user::LIST),
     ("listTokens", token::LIST),
+    ("listTasks", task::LIST),
+    ("listTaskRuns", task::RUNS),
     ("showSchema", around::SCHEMA),
 ];
 
@@ -55,10 +58,27 @@ const BODIES: &[(&str, &[Member], &str)] = &[
     ("refreshToken", token::REFRESH, token::REFRESH_EXAMPLE),
     ("revokeToken", token::REFRESH, token::REFRESH_EXAMPLE),
     ("addToken", token::NEW, token::NEW_EXAMPLE),
+    ("addTask", task::WHOLE, task::EXAMPLE),
+    ("replaceTask", task::WHOLE, task::EXAMPLE),
+    ("changeTask", task::PART, task::PART_EXAMPLE),
+    ("replayTaskRun", task::REPLAY, task::REPLAY_EXAMPLE),
 ];
 
+/// What may be in the way of operations: the codes of their 409.
+const CONFLICTS: &[(&str, &[&str])] = &[
+    ("`already_rated`: this user has rated this movie", &["addRating"]),
+    ("`email_taken`: another user has this e-mail address", &["addUser", "replaceUser", "changeUser"]),
+    ("`expires_in_the_past`: the token would have ended already", &["addToken"]),
+    ("`last_admin`: no other administrator would be left", &["replaceUser", "changeUser", "removeUser"]),
+    ("`run_over`: the run is over", &["cancelTaskRun"]),
+    ("`sync_running`: a sync of countries is running", &["syncCountries"]),
+];
+
+/// Writes that answer with the ETag of what was written.
+const TAGGED: &[(&str, &str)] = &[("addTask", "201"), ("replaceTask", "200"), ("changeTask", "200")];
+
 /// The order of the groups: what most people come for goes first.
-const TAGS: [&str; 5] = ["Countries", "restcountries v3.1", "Movies", "Users", "Tokens"];
+const TAGS: [&str; 6] = ["Countries", "restcountries v3.1", "Movies", "Integration tasks", "Users", "Tokens"];
 
 /// The document, finished, and the page that shows it.
 pub(crate) struct Document {
@@ -83,6 +103,8 @@ pub(crate) fn service(
                 ShelfApi(Arc::clone(&services)),
                 UserApi(Arc::clone(&services)),
                 TokenApi(Arc::clone(&services)),
+                TaskApi(Arc::clone(&services)),
+                RunApi(Arc::clone(&services)),
                 around,
             ))
         }
@@ -154,6 +176,29 @@ fn finished(mut document: Value) -> Value {
             if let Some((_, members, example)) = body {
                 operation["requestBody"] = body::document(members, example);
             }
+            let conflicts =
+                CONFLICTS.iter().filter(|(_, ids)| ids.iter().any(|id| operation["operationId"] == *id));
+            let conflicts: Vec<_> = conflicts.map(|(what, _)| *what).collect();
+            if !conflicts.is_empty() {
+                operation["responses"]["409"] = operation["responses"]["default"].clone();
+                operation["responses"]["409"]["description"] = json!(conflicts.join("; "));
+            }
+            if let Some((_, status)) = TAGGED.iter().find(|(id, _)| operation["operationId"] == *id) {
+                operation["responses"][status]["headers"]["ETag"] =
+                    json!({"description": "Validator for If-Match", "schema": {"type": "string"}});
+            }
+            if operation["operationId"] == "changeTask" {
+                let content = &mut operation["requestBody"]["content"];
+                content[task::MERGE_PATCH] = content["application/json"].clone();
+            }
+            if operation["operationId"] == "executeTask"
+                && let Some(parameters) = operation["parameters"].as_array_mut()
+            {
+                parameters.push(task::key_document());
+            }
+            if operation["operationId"] == "replayTaskRun" {
+                operation["requestBody"]["required"] = json!(false);
+            }
             if path.starts_with("/v3.1") {
                 operation["responses"]["default"]["content"]["application/json"] =
                     json!({"schema": {"$ref": "#/components/schemas/V31Error"}});
@@ -173,21 +218,20 @@ fn finished(mut document: Value) -> Value {
         }
     }
     let schemas = &mut document["components"]["schemas"];
+    for schema in schemas.as_object_mut().into_iter().flat_map(|map| map.values_mut()) {
+        nullable(schema);
+    }
     let by_hand: Value = serde_json::from_str(v31::SCHEMA).unwrap_or_default();
     for (name, schema) in by_hand.as_object().into_iter().flatten() {
         schemas[name] = schema.clone();
     }
-    if let Some(tags) = document["tags"].as_array_mut() {
-        let place = |tag: &Value| TAGS.iter().position(|name| tag["name"] == *name).unwrap_or(TAGS.len());
-        tags.sort_by_key(place);
-    }
-    let schemas = &mut document["components"]["schemas"];
-    for schema in schemas.as_object_mut().into_iter().flat_map(|map| map.values_mut()) {
-        nullable(schema);
-    }
     // With `fields` a country has the named members only.
     if let Some(country) = schemas["Country"].as_object_mut() {
         country.remove("required");
+    }
+    if let Some(tags) = document["tags"].as_array_mut() {
+        let place = |tag: &Value| TAGS.iter().position(|name| tag["name"] == *name).unwrap_or(TAGS.len());
+        tags.sort_by_key(place);
     }
     document
 }
@@ -197,11 +241,8 @@ fn nullable(schema: &mut Value) {
     let required = schema["required"].clone();
     let is_required =
         |name: &String| required.as_array().is_some_and(|list| list.iter().any(|member| member == name));
-    if !required.is_array() {
-        return;
-    }
     for (name, member) in schema["properties"].as_object_mut().into_iter().flatten() {
-        if !is_required(name) && member.get("type").is_some() {
+        if !is_required(name) && (member.get("type").is_some() || member.get("allOf").is_some()) {
             member["nullable"] = json!(true);
         }
     }

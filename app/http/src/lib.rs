@@ -15,6 +15,7 @@ mod problem;
 mod query;
 mod ready;
 mod services;
+mod task;
 mod token;
 mod user;
 mod v31;

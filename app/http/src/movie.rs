@@ -8,13 +8,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use malecon::domain::{MoviePage, MovieQuery, MovieSortKey, PopularQuery, Stars};
 use malecon::{Draft, ServiceError};
-use poem::Request;
 use poem::http::StatusCode;
+use poem::{Request, Response};
 use poem_openapi::param::Path;
 use poem_openapi::{OpenApi, Tags};
 use serde::Serialize;
 
-use crate::auth::{Caller, number, user_id};
+use crate::auth::{Caller, number, precondition, user_id};
 use crate::body::Body;
 use crate::listing::{Neighbours, page, sort};
 use crate::problem::Problem;
@@ -75,7 +75,7 @@ impl MovieApi {
         let key = format!("movies:one:{}:{id}", found.at.timestamp_micros());
         let movie = found.value.clone();
         Ready::sourced(request, &self.0.answers, &key, &found, self.0.movie_ttl, async move {
-            draft(&MovieBody::from(&movie), "")
+            draft(&MovieBody::from(&*movie), "")
         })
         .await
     }
@@ -135,10 +135,11 @@ impl ShelfApi {
 
     /// Add a favorite
     ///
-    /// Safe to repeat.
+    /// Safe to repeat. It has no ETag: with `If-Match` it is a 412.
     #[oai(path = "/:user_id/favorites/:movie_id", method = "put", operation_id = "putFavorite")]
     async fn put_favorite(
         &self,
+        request: &Request,
         /// The user's number, or `me`.
         #[oai(validator(max_length = 100))]
         user_id: Path<String>,
@@ -147,6 +148,7 @@ impl ShelfApi {
         movie_id: Path<String>,
         caller: Caller,
     ) -> Result<Written<FavoriteBody, MadeOrThere>, Problem> {
+        unconditional(request)?;
         self.put(&caller, &user_id.0, number(&movie_id.0)?).await
     }
 
@@ -218,13 +220,12 @@ impl ShelfApi {
         let (user, movie) =
             (self::user_id(&caller.0, &user_id.0)?, body.whole("movie_id").unwrap_or_default());
         let rating = self.0.movies.add_rating(&caller.0, user, movie, stars(&body)?).await?;
-        let location = format!("/api/users/{}/ratings/{movie}", user_id.0);
-        Written::made(&RatingBody::from(&rating), &location)
+        Written::made(&RatingBody::from(&rating), &format!("/api/users/{}/ratings", user_id.0))
     }
 
     /// Set a rating
     ///
-    /// Makes it when there is none. Safe to repeat.
+    /// Makes it when there is none. Safe to repeat. It has no ETag: with `If-Match` it is a 412.
     #[oai(path = "/:user_id/ratings/:movie_id", method = "put", operation_id = "putRating")]
     async fn put_rating(
         &self,
@@ -239,16 +240,19 @@ impl ShelfApi {
         caller: Caller,
     ) -> Result<Written<RatingBody, MadeOrThere>, Problem> {
         let stars = stars(&Body::read(request, &body, STARS)?)?;
+        unconditional(request)?;
         let (user, movie) = (self::user_id(&caller.0, &user_id.0)?, number(&movie_id.0)?);
         let (rating, made) = self.0.movies.set_rating(&caller.0, user, movie, stars).await?;
         let body = RatingBody::from(&rating);
         if made {
-            return Written::made(&body, &format!("/api/users/{}/ratings/{movie}", user_id.0));
+            return Written::made(&body, &format!("/api/users/{}/ratings", user_id.0));
         }
         Written::there(&body)
     }
 
     /// Correct a rating
+    ///
+    /// It has no ETag: with `If-Match` it is a 412.
     #[oai(path = "/:user_id/ratings/:movie_id", method = "patch", operation_id = "changeRating")]
     async fn change_rating(
         &self,
@@ -263,6 +267,7 @@ impl ShelfApi {
         caller: Caller,
     ) -> Result<Written<RatingBody, Changed>, Problem> {
         let stars = stars(&Body::read(request, &body, STARS)?)?;
+        unconditional(request)?;
         let user = self::user_id(&caller.0, &user_id.0)?;
         let rating = self.0.movies.correct_rating(&caller.0, user, number(&movie_id.0)?, stars).await?;
         Written::there(&RatingBody::from(&rating))
@@ -297,10 +302,15 @@ impl ShelfApi {
         let (favorite, made) = self.0.movies.add_favorite(&caller.0, user, movie).await?;
         let body = FavoriteBody::from(&favorite);
         if made {
-            return Written::made(&body, &format!("/api/users/{user_id}/favorites/{movie}"));
+            return Written::made(&body, &format!("/api/users/{user_id}/favorites"));
         }
         Written::there(&body)
     }
+}
+
+/// Favorites and ratings have no ETag that `If-Match` could name: a 412 for who names one.
+fn unconditional(request: &Request) -> Result<(), Problem> {
+    precondition(request, &Response::default()).map(|_| ())
 }
 
 fn query(params: &Query) -> MovieQuery {

@@ -1,5 +1,8 @@
 //! Every failure as RFC 9457 `application/problem+json`, the framework's own included.
 
+#[cfg(test)]
+mod tests;
+
 use std::error::Error;
 use std::time::Duration;
 
@@ -28,10 +31,13 @@ pub(crate) struct Problem {
 /// What is said of a path that is not there.
 pub(crate) const NOWHERE: &str = "there is nothing under this path; /api/docs shows what there is";
 
+/// So many wrong things of one request are told, the first ones.
+pub(crate) const MOST_ERRORS: usize = 20;
+
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, Serialize, Object)]
 pub(crate) struct FieldError {
-    /// Where: a JSON pointer into the body, or `query/NAME`.
+    /// Where: a JSON pointer into the body, or `query/NAME`, or `header/NAME`.
     #[oai(validator(min_length = 1))]
     pub pointer: String,
     /// What is wrong there.
@@ -136,7 +142,7 @@ impl Problem {
         let needs_wait =
             matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
         if let Some(wait) = self.retry_after.or(needs_wait.then_some(Duration::from_secs(1))) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds(wait).max(1)));
         }
         response
     }
@@ -217,6 +223,11 @@ impl From<ServiceError> for Problem {
     }
 }
 
+/// Whole seconds, rounded up: who waits that long has waited long enough.
+pub(crate) fn seconds(wait: Duration) -> u64 {
+    wait.as_secs().saturating_add((wait.subsec_nanos() > 0).into())
+}
+
 /// An error and what lies behind it, in one line.
 fn chain(error: &dyn Error) -> Box<str> {
     let all = std::iter::successors(Some(error), |error| (*error).source()).map(ToString::to_string);
@@ -241,7 +252,8 @@ fn lacking(lack: Lack) -> (StatusCode, &'static str, &'static str) {
 
 impl Problem {
     /// A 422 for a body.
-    pub fn invalid(errors: Vec<FieldError>) -> Self {
+    pub fn invalid(mut errors: Vec<FieldError>) -> Self {
+        errors.truncate(MOST_ERRORS);
         let detail = errors.iter().map(|error| error.detail.as_str()).collect::<Vec<_>>().join("; ");
         Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", detail) }
     }

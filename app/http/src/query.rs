@@ -3,10 +3,11 @@
 use std::fmt::Write;
 
 use form_urlencoded::{byte_serialize, parse};
+use malecon::domain::RunId;
 use poem::Request;
 use serde_json::{Value, json};
 
-use crate::problem::{FieldError, Problem};
+use crate::problem::{FieldError, MOST_ERRORS, Problem};
 
 /// Characters of one parameter at most.
 const LONGEST: usize = 1_000;
@@ -25,12 +26,17 @@ pub(crate) enum Kind {
     Text,
     /// A whole number within bounds.
     Whole { least: u64, most: u64 },
+    /// A page of a list that has so many at most. One beyond is no nonsense: who reads it says that
+    /// there is none.
+    Page { last: u32 },
     /// A decimal number, at least 0.
     Decimal,
     /// `true` in any case, or anything else, which is as good as `false`.
     Flag,
     /// So many parts of two letters, at most, with a `-` between them.
     Tag { parts: usize },
+    /// The number of a run.
+    Run,
     /// One of these.
     Choice(&'static [&'static str]),
     /// Some of these, separated by commas.
@@ -63,6 +69,9 @@ impl Query {
         let mut errors = vec![];
         let mut unknown = false;
         for (name, value) in parse(text.as_bytes()) {
+            if errors.len() == MOST_ERRORS {
+                break;
+            }
             let Some(param) = table.iter().find(|param| param.name == name) else {
                 if !lenient {
                     unknown = true;
@@ -136,6 +145,10 @@ impl Kind {
                 Ok(number) if (least..=most).contains(&number) => Ok(()),
                 _ => Err(format!("is not a whole number from {least} to {most}")),
             },
+            Self::Page { last } => match value.parse::<u32>() {
+                Ok(1..) => Ok(()),
+                _ => Err(format!("is not a whole number from 1 to {last}")),
+            },
             Self::Decimal => match value.parse::<f64>() {
                 Ok(number) if number.is_finite() && number >= 0.0 => Ok(()),
                 _ => Err("is not a number from 0 up".to_owned()),
@@ -148,6 +161,9 @@ impl Kind {
                     false if parts == 1 => Err("is not two letters".to_owned()),
                     false => Err("is neither like es nor like pt-BR".to_owned()),
                 }
+            }
+            Self::Run => {
+                value.parse::<RunId>().map(|_| ()).map_err(|_| "is not the number of a run".to_owned())
             }
             Self::Choice(choices) => among(value, choices),
             Self::Members(all) => value.split(',').try_for_each(|member| among(member.trim(), &all())),
@@ -166,10 +182,12 @@ impl Kind {
             Self::Whole { least, most } => {
                 json!({"type": "integer", "format": "int64", "minimum": least, "maximum": most})
             }
+            Self::Page { last } => Self::Whole { least: 1, most: last.into() }.schema(),
             Self::Decimal => json!({"type": "number", "format": "double", "minimum": 0}),
             Self::Flag => json!({"type": "boolean"}),
             Self::Tag { parts: 1 } => json!({"type": "string", "pattern": "^[A-Za-z]{2}$"}),
             Self::Tag { .. } => json!({"type": "string", "pattern": "^[A-Za-z]{2}(-[A-Za-z]{2})?$"}),
+            Self::Run => json!({"type": "string", "format": "uuid"}),
             Self::Choice(choices) => json!({"type": "string", "enum": choices}),
             Self::Members(all) => list(json!({"type": "string", "enum": all()})),
             Self::Order(all) => {

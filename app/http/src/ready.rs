@@ -42,12 +42,19 @@ pub(crate) struct Frame {
     pub modified: Option<Instant>,
     /// The file's name, for what is to be saved.
     pub file: Option<&'static str>,
+    /// The revision that the validator names, for what also changes without one.
+    pub revision: Option<i64>,
 }
 
 impl Frame {
+    /// Nothing but the media type.
+    pub fn plain(content_type: &'static str) -> Self {
+        Self { content_type, modified: None, file: None, revision: None }
+    }
+
     /// JSON made of data that last changed at an instant.
     pub fn json(modified: Instant) -> Self {
-        Self { content_type: "application/json", modified: Some(modified), file: None }
+        Self { modified: Some(modified), ..Self::plain("application/json") }
     }
 }
 
@@ -87,8 +94,7 @@ impl<T> Ready<T> {
     /// An answer for this caller alone, kept nowhere.
     pub fn private(request: &Request, body: Vec<u8>, content_type: &'static str, now: Instant) -> Self {
         let answer = Answer::new(Draft::from(Bytes::from(body)), now);
-        let frame = Frame { content_type, modified: None, file: None };
-        let response = Public::new(answer, &frame, "private, no-cache").bare(request);
+        let response = Public::new(answer, &Frame::plain(content_type), "private, no-cache").bare(request);
         Self { response, body: PhantomData }
     }
 
@@ -106,7 +112,7 @@ impl<T> Ready<T> {
         F: Future<Output = Result<Draft, ServiceError>> + Send + 'static,
     {
         let (answer, _) = answers.get_or_make(key, FRESH, make).await?;
-        let frame = Frame { content_type: "application/json", modified: None, file: None };
+        let frame = Frame::plain("application/json");
         let mut response = Public::new(answer, &frame, "private, no-cache").bare(request);
         let age = (answers.now() - found.at).to_std().unwrap_or_default();
         let left = ttl.as_secs() as i64 - age.as_secs() as i64;
@@ -124,9 +130,29 @@ impl<T> Ready<T> {
 
     /// A value for this caller alone, with the links of a list.
     pub fn own(request: &Request, body: &impl Serialize, link: &str, now: Instant) -> Result<Self, Problem> {
+        Self::framed(request, body, link, now, Frame::plain("application/json"))
+    }
+
+    /// A value for this caller alone, whose validator names its revision.
+    pub fn revised(
+        request: &Request,
+        body: &impl Serialize,
+        revision: i64,
+        now: Instant,
+    ) -> Result<Self, Problem> {
+        let frame = Frame { revision: Some(revision), ..Frame::plain("application/json") };
+        Self::framed(request, body, "", now, frame)
+    }
+
+    fn framed(
+        request: &Request,
+        body: &impl Serialize,
+        link: &str,
+        now: Instant,
+        frame: Frame,
+    ) -> Result<Self, Problem> {
         let body = serde_json::to_vec(body).map_err(|_| Problem::internal())?;
         let draft = Draft { body: Bytes::from(body), note: Bytes::copy_from_slice(link.as_bytes()) };
-        let frame = Frame { content_type: "application/json", modified: None, file: None };
         let response = Public::new(Answer::new(draft, now), &frame, "private, no-cache").bare(request);
         Ok(Self { response, body: PhantomData })
     }
@@ -162,7 +188,7 @@ impl Public {
     }
 
     fn new(answer: Answer, frame: &Frame, cache_control: &'static str) -> Self {
-        let etag = etag(&answer);
+        let etag = etag(&answer, frame.revision);
         let mut whole = vec![(header::CONTENT_TYPE, HeaderValue::from_static(frame.content_type))];
         if answer.body.starts_with(GZIP) {
             whole.push((header::CONTENT_ENCODING, HeaderValue::from_static("gzip")));
@@ -225,14 +251,31 @@ pub(crate) fn rfc3339(instant: Instant) -> String {
     instant.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }
 
-fn etag(answer: &Answer) -> HeaderValue {
+/// The validator of a value that has this revision, as a GET of it has.
+pub(crate) fn revised_etag(
+    body: &impl Serialize,
+    revision: i64,
+    now: Instant,
+) -> Result<HeaderValue, Problem> {
+    let body = serde_json::to_vec(body).map_err(|_| Problem::internal())?;
+    Ok(etag(&Answer::new(Draft::from(Bytes::from(body)), now), Some(revision)))
+}
+
+fn etag(answer: &Answer, revision: Option<i64>) -> HeaderValue {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut text = [b'"'; 34];
     for (pair, byte) in text[1..33].chunks_exact_mut(2).zip(answer.digest) {
         pair[0] = HEX[usize::from(byte >> 4)];
         pair[1] = HEX[usize::from(byte & 15)];
     }
-    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("\"\""))
+    let value = match revision {
+        Some(revision) => {
+            let digest = String::from_utf8_lossy(&text[1..]);
+            HeaderValue::try_from(format!("\"{revision}-{digest}"))
+        }
+        None => HeaderValue::from_bytes(&text),
+    };
+    value.unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// Whether an `If-None-Match` names the tag: weak comparison (RFC 9110, 13.1.2).
@@ -247,6 +290,13 @@ fn names(value: &HeaderValue, etag: &HeaderValue) -> bool {
 pub(crate) fn names_strongly(value: &HeaderValue, etag: &HeaderValue) -> bool {
     let Ok(text) = value.to_str() else { return false };
     text.split(',').map(str::trim).any(|tag| tag == "*" || tag.as_bytes() == etag.as_bytes())
+}
+
+/// Whether an `If-Match` names a revision, whatever else has changed beside it.
+pub(crate) fn names_revision(value: &HeaderValue, revision: i64) -> bool {
+    let Ok(text) = value.to_str() else { return false };
+    let start = format!("\"{revision}-");
+    text.split(',').map(str::trim).any(|tag| tag == "*" || tag.starts_with(&start))
 }
 
 const GZIP: &[u8] = &[0x1f, 0x8b, 8];

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use malecon::{Answers, CountryService, Meter, MovieService, TokenService, UserService};
+use malecon::{Answers, CountryService, Meter, MovieService, TaskService, TokenService, UserService};
 
 /// The use cases behind the API.
 #[derive(Clone)]
@@ -23,6 +23,8 @@ pub struct Services {
     pub users: UserService,
     /// Callers.
     pub tokens: TokenService,
+    /// Integration tasks.
+    pub tasks: TaskService,
     /// How often a token may be used; `None` for as often as one likes.
     pub meter: Option<Arc<Meter>>,
     /// The state of what we depend on.

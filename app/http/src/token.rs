@@ -41,18 +41,14 @@ pub(crate) const LIST: &[Param] = &[
 
 /// `POST /api/token`.
 pub(crate) const LOGIN: &[Member] = &[
-    Member { name: "email", kind: Kind::Secret { most: 1_000 }, needed: true, about: "E-mail address" },
-    Member { name: "password", kind: Kind::Secret { most: 1_000 }, needed: true, about: "Password" },
+    Member { name: "email", kind: Kind::Free { most: 1_000 }, needed: true, about: "E-mail address" },
+    Member { name: "password", kind: Kind::Free { most: 1_000 }, needed: true, about: "Password" },
 ];
 pub(crate) const LOGIN_EXAMPLE: &str = r#"{"email": "ana@example.com", "password": "correct horse"}"#;
 
 /// `POST /api/token/refresh` and `…/revoke`.
-pub(crate) const REFRESH: &[Member] = &[Member {
-    name: "refresh",
-    kind: Kind::Secret { most: 1_000 },
-    needed: true,
-    about: "The refresh token",
-}];
+pub(crate) const REFRESH: &[Member] =
+    &[Member { name: "refresh", kind: Kind::Free { most: 1_000 }, needed: true, about: "The refresh token" }];
 pub(crate) const REFRESH_EXAMPLE: &str = r#"{"refresh": "malecon_refresh_0123456789abcdef"}"#;
 
 /// `POST /api/tokens`.
@@ -197,7 +193,7 @@ impl TokenApi {
         let user_id = body.whole("user_id").unwrap_or(caller.0.user_id);
         let name = body.text("name").unwrap_or_default();
         let (secret, token) = self.0.tokens.add(&caller.0, user_id, &name, body.time("expires_at")).await?;
-        let location = format!("/api/tokens/{}", token.id);
+        let location = format!("/api/tokens?user_id={user_id}");
         Written::made(&TokenBody::new(token, Some(secret)), &location)
     }
 

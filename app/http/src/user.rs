@@ -63,7 +63,7 @@ pub(crate) const WHOLE: &[Member] = &[
     member!("password", Kind::Password, false, "A new password"),
     member!(
         "current_password",
-        Kind::Secret { most: 128 },
+        Kind::Free { most: 128 },
         false,
         "The present password, which users show to set another"
     ),
@@ -78,7 +78,7 @@ pub(crate) const PART: &[Member] = &[
     member!("password", Kind::Password, false, "A new password"),
     member!(
         "current_password",
-        Kind::Secret { most: 128 },
+        Kind::Free { most: 128 },
         false,
         "The present password, which users show to set another"
     ),

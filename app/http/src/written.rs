@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use poem::http::{HeaderValue, StatusCode, header};
 use poem::{IntoResponse, Response};
 use poem_openapi::ApiResponse;
-use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::registry::{MetaHeader, MetaMediaType, MetaResponse, MetaResponses, Registry};
 use poem_openapi::types::Type;
 use serde::Serialize;
 
@@ -20,6 +20,8 @@ pub(crate) trait Statuses {
 pub(crate) struct Made;
 /// 200: it was changed.
 pub(crate) struct Changed;
+/// 202: it will be done.
+pub(crate) struct Accepted;
 /// 201 or 200: it was made, or was there.
 pub(crate) struct MadeOrThere;
 
@@ -29,6 +31,10 @@ impl Statuses for Made {
 
 impl Statuses for Changed {
     const ALL: &'static [(u16, &'static str)] = &[(200, "As it is now")];
+}
+
+impl Statuses for Accepted {
+    const ALL: &'static [(u16, &'static str)] = &[(202, "It will be done")];
 }
 
 impl Statuses for MadeOrThere {
@@ -42,9 +48,24 @@ pub(crate) struct Written<T, S> {
 }
 
 impl<T: Serialize, S> Written<T, S> {
-    /// 201, at this address.
+    /// 201; a GET of this address shows it, in a list where it has no address of its own.
     pub fn made(body: &T, location: &str) -> Result<Self, Problem> {
-        let mut written = Self::with(StatusCode::CREATED, body)?;
+        Self::at(StatusCode::CREATED, body, location)
+    }
+
+    /// 202; a GET of this address shows what becomes of it.
+    pub fn accepted(body: &T, location: &str) -> Result<Self, Problem> {
+        Self::at(StatusCode::ACCEPTED, body, location)
+    }
+
+    /// The same, with its validator.
+    pub fn tagged(mut self, etag: HeaderValue) -> Self {
+        self.response.headers_mut().insert(header::ETAG, etag);
+        self
+    }
+
+    fn at(status: StatusCode, body: &T, location: &str) -> Result<Self, Problem> {
+        let mut written = Self::with(status, body)?;
         let location = HeaderValue::try_from(location).map(|value| (header::LOCATION, value));
         written.response.headers_mut().extend(location);
         Ok(written)
@@ -75,13 +96,23 @@ impl<T: Type, S: Statuses> ApiResponse for Written<T, S> {
             status: Some(*status),
             status_range: None,
             content: vec![MetaMediaType { content_type: "application/json", schema: T::schema_ref() }],
-            headers: vec![],
+            headers: if matches!(status, 201 | 202) { vec![location()] } else { vec![] },
         };
         MetaResponses { responses: S::ALL.iter().map(response).collect() }
     }
 
     fn register(registry: &mut Registry) {
         T::register(registry);
+    }
+}
+
+fn location() -> MetaHeader {
+    MetaHeader {
+        name: "Location".to_owned(),
+        description: Some("Where it can be seen, in a list if it has no address of its own".to_owned()),
+        required: false,
+        deprecated: false,
+        schema: String::schema_ref(),
     }
 }
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use malecon::domain::AllowList;
 use url::Url;
 
 use crate::Failure;
@@ -120,6 +121,23 @@ pub struct Config {
     #[arg(long, env = "MALECON_RATE_LIMIT", default_value_t = 6000, global = true)]
     pub rate_limit: u32,
 
+    /// Attempts of integration tasks under way at once
+    #[arg(long, env = "MALECON_WORKERS", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000), global = true)]
+    pub workers: u16,
+
+    /// Attempts under way at once against one host
+    #[arg(long, env = "MALECON_PER_HOST", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1000), global = true)]
+    pub per_host: u16,
+
+    /// How long runs of integration tasks are kept when they are over, e.g. 30d
+    #[arg(long, env = "MALECON_KEEP_RUNS", default_value = "30d", value_parser = duration, global = true)]
+    pub keep_runs: Duration,
+
+    /// Hosts and networks, separated by commas, that integration tasks may call although they are
+    /// private, each with a port or without, e.g. 10.1.0.0/16,127.0.0.1:9000
+    #[arg(long, env = "MALECON_ALLOW_TARGETS", default_value = "", value_parser = allow_list, hide_default_value = true, global = true)]
+    pub allow_targets: AllowList,
+
     /// Exact origins, separated by commas, whose pages may call what needs a token
     #[arg(long, env = "MALECON_CORS_ORIGINS", value_delimiter = ',', value_parser = origin, global = true)]
     pub cors_origins: Vec<String>,
@@ -223,6 +241,10 @@ fn read_secret(name: &str, file: &Path) -> Result<String, Failure> {
 
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write for example 30s, 5m or 1h"))
+}
+
+fn allow_list(text: &str) -> Result<AllowList, String> {
+    AllowList::parse(text).map_err(|error| error.to_string())
 }
 
 fn http_url(text: &str) -> Result<Url, String> {

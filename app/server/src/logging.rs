@@ -1,9 +1,16 @@
 //! Logs on standard error.
 
+#[cfg(test)]
+mod tests;
+
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::LogFormat;
 use crate::{Config, Failure};
@@ -13,7 +20,15 @@ const QUIET: &str = "sea_orm_migration=warn,sqlx::postgres::notice=warn,reqwest_
 
 /// Starts logging as the settings say. A second start in one process changes nothing.
 pub(crate) fn start(config: &Config) -> Result<(), Failure> {
-    let words = config.log.split(',').map(str::trim).filter(|word| !word.contains(['=', '[']));
+    let _ = logger(&config.log, config.log_format, std::io::stderr)?.try_init();
+    Ok(())
+}
+
+fn logger<W>(log: &str, format: LogFormat, writer: W) -> Result<impl Subscriber + Send + Sync, Failure>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let words = log.split(',').map(str::trim).filter(|word| !word.contains(['=', '[']));
     if let Some(word) = words
         .into_iter()
         .find(|word| word.parse::<LevelFilter>().is_err() && !word.contains("::") && *word != "malecon")
@@ -23,12 +38,18 @@ pub(crate) fn start(config: &Config) -> Result<(), Failure> {
         )));
     }
     // What others repeat, or say better than we could, is no news; what the operator names wins.
-    let filter = EnvFilter::try_new(format!("{QUIET},{}", config.log))
-        .map_err(|error| Failure::of(format!("MALECON_LOG is not a log filter: {}", config.log), error))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let _ = match config.log_format {
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).try_init(),
+    let filter = EnvFilter::try_new(format!("{QUIET},{log}"))
+        .map_err(|error| Failure::of(format!("MALECON_LOG is not a log filter: {log}"), error))?;
+    let lines = fmt::layer().with_writer(writer);
+    let lines = match format {
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
     };
-    Ok(())
+    Ok(tracing_subscriber::registry().with(filter).with(filter_fn(is_discreet)).with(lines))
+}
+
+/// SeaORM's spans of the lowest level tell the URL of the database, password and all: nobody gets
+/// them, whatever is asked for.
+fn is_discreet(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() != Level::TRACE || !metadata.target().starts_with("sea_orm")
 }

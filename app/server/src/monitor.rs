@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use malecon::CountryService;
+use malecon::domain::RunTally;
 use malecon_http::{Check, Health};
 use malecon_redis::RedisStore;
 use malecon_sql::SqlStore;
@@ -47,6 +48,12 @@ fn describe() {
         metrics::Unit::Seconds,
         "When a sync of countries last succeeded"
     );
+    metrics::describe_gauge!("malecon_runs", "Runs of integration tasks that are not over, by state");
+    metrics::describe_gauge!(
+        "malecon_runs_longest_wait_seconds",
+        metrics::Unit::Seconds,
+        "How long the run has waited that has been due longest"
+    );
     metrics::describe_gauge!("malecon_connections", "Open connections");
     metrics::describe_gauge!("malecon_up", "Whether a part that we depend on answers, by part");
     metrics::gauge!("malecon_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
@@ -60,6 +67,13 @@ pub(crate) async fn observe(countries: &CountryService) {
         metrics::gauge!("malecon_countries_checked_timestamp_seconds")
             .set(held.version.checked_at.timestamp() as f64);
     }
+}
+
+/// Tells what there is to do.
+pub(crate) fn observe_runs(tally: &RunTally) {
+    metrics::gauge!("malecon_runs", "state" => "queued").set(tally.queued as f64);
+    metrics::gauge!("malecon_runs", "state" => "running").set(tally.running as f64);
+    metrics::gauge!("malecon_runs_longest_wait_seconds").set(tally.longest_wait.as_secs_f64());
 }
 
 /// Asks the database, and Redis where there is one.

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use malecon::ports::Clock;
-use malecon::{CountryService, MovieService, ServiceError};
+use malecon::{CountryService, MovieService, ServiceError, TaskService};
 use malecon_memory::SystemClock;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -12,6 +12,15 @@ use crate::monitor;
 
 /// How often a replica looks for another's sync: within a second it serves the same.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How often one looks whose tick has come.
+const TICK_EVERY: Duration = Duration::from_millis(250);
+
+/// How often one looks what there is to do.
+const COUNT_EVERY: Duration = Duration::from_secs(5);
+
+/// How often old runs are removed.
+const PRUNE_EVERY: u32 = 10 * 60 / 5;
 
 /// How often the details of movies are looked after.
 const LOOK_AFTER_EVERY: Duration = Duration::from_secs(15 * 60);
@@ -94,5 +103,38 @@ pub async fn look_after_movies(movies: MovieService) {
             }
         }
         sleep(LOOK_AFTER_EVERY).await;
+    }
+}
+
+/// Makes the runs of tasks that are to be run by themselves, for ever.
+pub async fn tick(tasks: TaskService) {
+    let mut ticks = interval(TICK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = tasks.tick_unattended().await {
+            tracing::warn!(error = &error as &dyn Error, "no schedule can be looked at");
+            sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+/// Counts runs, and removes those that have been over for so long, for ever.
+pub async fn look_after_runs(tasks: TaskService, keep: Duration) {
+    let mut ticks = interval(COUNT_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for tick in (0..PRUNE_EVERY).cycle() {
+        ticks.tick().await;
+        if let Ok(tally) = tasks.tally_unattended().await {
+            monitor::observe_runs(&tally);
+        }
+        if tick != 0 {
+            continue;
+        }
+        match tasks.prune_unattended(keep).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "removed old runs"),
+            Err(error) => tracing::warn!(error = &error as &dyn Error, "old runs were not removed"),
+        }
     }
 }

@@ -5,29 +5,35 @@ use std::time::Duration;
 
 use malecon::ports::{
     Cache, Clock, CountryGateway, Limit, Lock, MovieGateway, PasswordHasher, RateLimiter, SigningKey,
-    UserRepository,
+    TargetGateway, UserRepository,
 };
 use malecon::{
     Answers, Background, Breaker, CountryPorts, CountryService, Meter, MoviePorts, MovieService, ShieldPorts,
-    ShieldSettings, ShieldedMovies, SyncSettings, TieredCache, TieredLimiter, TokenPorts, TokenService,
-    UserService,
+    ShieldSettings, ShieldedMovies, SyncSettings, TaskPorts, TaskService, TieredCache, TieredLimiter,
+    TokenPorts, TokenService, UserService, Worker, WorkerPorts, WorkerSettings,
 };
-use malecon_crypto::{Argon2Hasher, Hs256};
+use malecon_crypto::{Argon2Hasher, Hs256, XChaChaSealer};
 use malecon_http::{HttpSettings, Services};
 use malecon_memory::{
-    MemoryCache, MemoryCountries, MemoryLock, MemoryMovies, MemoryRateLimiter, MemoryUsers, SystemClock,
+    MemoryCache, MemoryCountries, MemoryLock, MemoryMovies, MemoryRateLimiter, MemoryTasks, MemoryUsers,
+    SystemClock,
 };
 use malecon_redis::RedisStore;
 use malecon_sheet::Sheets;
 use malecon_snapshot::Snapshot;
 use malecon_sql::{SqlOptions, SqlStore};
-use malecon_upstream::{ClientOptions, RestCountriesV5, RestCountriesV31, Tmdb, UpstreamClient};
+use malecon_upstream::{
+    ClientOptions, RestCountriesV5, RestCountriesV31, TargetOptions, Targets, Tmdb, UpstreamClient,
+};
 
 use crate::monitor::{self, Parts};
 use crate::{Config, Failure};
 
 /// How long a version's answers stay in this process after they were found in Redis.
 const NEAR: Duration = Duration::from_secs(60);
+
+/// The longest `Retry-After` of TMDB that is waited for: a caller of movies waits no longer than 1.8 s.
+const MOVIE_WAIT: Duration = Duration::from_secs(1);
 
 /// The program's parts, put together.
 pub struct Wired {
@@ -39,6 +45,8 @@ pub struct Wired {
     pub store: SqlStore,
     /// The source of countries.
     pub source: Arc<dyn CountryGateway>,
+    /// Who takes up runs of integration tasks.
+    pub worker: Worker,
 }
 
 /// Opens the database and everything else that the settings name.
@@ -86,7 +94,8 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
     };
     let given_key = config.jwt_secret.as_ref().map(|secret| SigningKey(secret.clone().into_bytes()));
     let limit = Limit { quota: config.rate_limit, window: Duration::from_secs(60) };
-    let meter = (config.rate_limit > 0).then(|| Arc::new(Meter::new(limiter, Arc::clone(&clock), limit)));
+    let meter = (config.rate_limit > 0)
+        .then(|| Arc::new(Meter::new(Arc::clone(&limiter), Arc::clone(&clock), limit)));
     let source = source(config)?;
     let ports = CountryPorts {
         repository: Arc::new(store.countries()),
@@ -96,13 +105,38 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
         sheet: Arc::new(Sheets::new()),
         clock: Arc::clone(&clock),
     };
+    let tasks = TaskPorts {
+        tasks: Arc::new(store.tasks()),
+        runs: Arc::new(store.runs()),
+        schedules: Arc::new(store.schedules()),
+        targets: targets(TargetOptions {
+            allow: config.allow_targets.clone(),
+            own: vec![config.listen],
+            ..TargetOptions::default()
+        })?,
+        sealer: Arc::new(XChaChaSealer),
+        keys: Arc::new(store.seal_keys()),
+        clock: Arc::clone(&clock),
+    };
+    let tasks = TaskService::new(tasks, given_key.clone());
+    let worker = WorkerPorts { queue: Arc::new(store.queue()), clock: Arc::clone(&clock) };
+    let worker = Worker::new(
+        worker,
+        &tasks,
+        WorkerSettings {
+            workers: config.workers.into(),
+            per_lane: config.per_host.into(),
+            ..WorkerSettings::default()
+        },
+    );
     let services = Services {
         countries: CountryService::new(ports, SyncSettings::default()),
+        tasks,
         answers: Answers::new(cache, Arc::clone(&clock)),
         local: Answers::new(near, Arc::clone(&clock)),
         movies: MovieService::new(movies),
         movie_ttl: config.cache_ttl,
-        users: UserService::new(users, hasher, clock),
+        users: UserService::new(users, hasher, limiter, clock),
         tokens: TokenService::new(tokens, given_key),
         meter,
         health: Arc::new(Parts { store: store.clone(), redis }),
@@ -114,7 +148,7 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
         metrics_token: config.metrics_token.clone(),
         ..HttpSettings::default()
     };
-    Ok(Wired { services, http, store, source })
+    Ok(Wired { services, http, store, source, worker })
 }
 
 /// Opens the database.
@@ -126,7 +160,7 @@ pub(crate) async fn open(config: &Config) -> Result<SqlStore, Failure> {
 
 /// The source of countries: v5 with a key, else a v3.1-compatible URL, else the snapshot.
 fn source(config: &Config) -> Result<Arc<dyn CountryGateway>, Failure> {
-    let client = || client(config, config.retries);
+    let client = || client(options(config));
     Ok(match (&config.restcountries_api_key, &config.restcountries_url) {
         (Some(key), _) => {
             Arc::new(RestCountriesV5::new(client()?, config.restcountries_v5_url.clone(), key.clone()))
@@ -134,6 +168,12 @@ fn source(config: &Config) -> Result<Arc<dyn CountryGateway>, Failure> {
         (None, Some(url)) => Arc::new(RestCountriesV31::new(client()?, url.clone())),
         (None, None) => Arc::new(Snapshot::new()),
     })
+}
+
+/// Whom integration tasks may call.
+fn targets(options: TargetOptions) -> Result<Arc<dyn TargetGateway>, Failure> {
+    let targets = Targets::new(options);
+    Ok(Arc::new(targets.map_err(|error| Failure::of("no HTTP client can be made", error))?))
 }
 
 /// TMDB behind its shield, when there is a token for it.
@@ -144,7 +184,7 @@ fn movie_source(
 ) -> Result<Option<ShieldedMovies>, Failure> {
     let Some(token) = &config.tmdb_token else { return Ok(None) };
     let tmdb = |retries| -> Result<Arc<dyn MovieGateway>, Failure> {
-        let client = client(config, retries)?;
+        let client = client(ClientOptions { retries, longest_wait: MOVIE_WAIT, ..options(config) })?;
         Ok(Arc::new(Tmdb::new(client, config.tmdb_url.clone(), token.clone(), Arc::clone(clock))))
     };
     let ports = ShieldPorts {
@@ -165,24 +205,32 @@ fn movie_source(
     Ok(Some(source))
 }
 
-fn client(config: &Config, retries: u32) -> Result<UpstreamClient, Failure> {
-    let options = ClientOptions {
+fn options(config: &Config) -> ClientOptions {
+    ClientOptions {
         timeout: config.upstream_timeout,
-        retries,
+        retries: config.retries,
         retry_base: config.retry_base,
         ..ClientOptions::default()
-    };
+    }
+}
+
+fn client(options: ClientOptions) -> Result<UpstreamClient, Failure> {
     UpstreamClient::new(options).map_err(|error| Failure::of("no HTTP client can be made", error))
 }
 
 /// Services over RAM alone, for what needs no data: the OpenAPI document.
-pub fn in_memory() -> Services {
+///
+/// # Errors
+/// No HTTP client can be made.
+pub fn in_memory() -> Result<Services, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let lock = MemoryLock::new();
     let users = MemoryUsers::default();
     let answers = Answers::new(Arc::new(MemoryCache::default()), Arc::clone(&clock));
     let movies = MemoryMovies::new(users.clone());
+    let tasks = MemoryTasks::new(users.clone());
     let hasher: Arc<dyn PasswordHasher> = Arc::new(Argon2Hasher::new());
+    let limiter: Arc<dyn RateLimiter> = Arc::new(MemoryRateLimiter::default());
     let ports = CountryPorts {
         repository: Arc::new(MemoryCountries::new(lock.clone())),
         source: Arc::new(Snapshot::new()),
@@ -191,7 +239,7 @@ pub fn in_memory() -> Services {
         sheet: Arc::new(Sheets::new()),
         clock: Arc::clone(&clock),
     };
-    Services {
+    Ok(Services {
         countries: CountryService::new(ports, SyncSettings::default()),
         answers: answers.clone(),
         local: answers,
@@ -204,7 +252,24 @@ pub fn in_memory() -> Services {
             clock: Arc::clone(&clock),
         }),
         movie_ttl: Duration::from_secs(30),
-        users: UserService::new(Arc::new(users.clone()), Arc::clone(&hasher), Arc::clone(&clock)),
+        tasks: TaskService::new(
+            TaskPorts {
+                tasks: Arc::new(tasks.clone()),
+                runs: Arc::new(tasks.clone()),
+                schedules: Arc::new(tasks),
+                targets: targets(TargetOptions::default())?,
+                sealer: Arc::new(XChaChaSealer),
+                keys: Arc::new(users.clone()),
+                clock: Arc::clone(&clock),
+            },
+            None,
+        ),
+        users: UserService::new(
+            Arc::new(users.clone()),
+            Arc::clone(&hasher),
+            Arc::clone(&limiter),
+            Arc::clone(&clock),
+        ),
         tokens: TokenService::new(
             TokenPorts {
                 users: Arc::new(users.clone()),
@@ -213,7 +278,7 @@ pub fn in_memory() -> Services {
                 keys: Arc::new(users),
                 hasher,
                 signer: Arc::new(Hs256::new()),
-                limiter: Arc::new(MemoryRateLimiter::default()),
+                limiter,
                 clock,
             },
             None,
@@ -221,7 +286,7 @@ pub fn in_memory() -> Services {
         meter: None,
         health: Arc::new(NoParts),
         metrics: Arc::new(String::new),
-    }
+    })
 }
 
 struct NoParts;

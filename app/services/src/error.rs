@@ -1,8 +1,10 @@
 //! Why a use case failed, by class.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use malecon_domain::TaskFault;
 use malecon_ports::{Cause, GatewayError, LockError, RepositoryError, SecretError, SheetError};
 
 /// Why a use case failed. It can be shared: callers of one computation get the same error.
@@ -55,10 +57,22 @@ pub enum ServiceError {
 /// One thing that is wrong with what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Which member, e.g. `email`.
-    pub member: &'static str,
+    /// Which member, e.g. `email`; for one within another, with a `/` between.
+    pub member: Cow<'static, str>,
     /// What is wrong with it.
     pub detail: String,
+}
+
+impl Fault {
+    pub(crate) fn new(member: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
+        Self { member: member.into(), detail: detail.into() }
+    }
+}
+
+impl From<TaskFault> for Fault {
+    fn from(fault: TaskFault) -> Self {
+        Self::new(fault.pointer.trim_start_matches('/').to_owned(), fault.detail)
+    }
 }
 
 /// In which way a part is lacking.
@@ -98,7 +112,7 @@ impl ServiceError {
     }
 
     pub(crate) fn invalid(member: &'static str, detail: impl Into<String>) -> Self {
-        Self::Invalid(vec![Fault { member, detail: detail.into() }])
+        Self::Invalid(vec![Fault::new(member, detail)])
     }
 
     pub(crate) fn unavailable(what: &'static str, cause: impl Into<Cause>) -> Self {
@@ -135,6 +149,9 @@ impl From<SheetError> for ServiceError {
 
 impl From<SecretError> for ServiceError {
     fn from(error: SecretError) -> Self {
-        Self::internal(error)
+        match error {
+            SecretError::Busy => Self::unavailable("the check of passwords", error),
+            SecretError::Failed(_) => Self::internal(error),
+        }
     }
 }

@@ -1,9 +1,11 @@
-//! Requests per token, counted over all processes without asking anybody on each request.
+//! Requests per token, counted over all processes without asking anybody on each request; and
+//! guesses at passwords.
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -94,6 +96,36 @@ impl Meter {
     fn held(&self) -> MutexGuard<'_, HashMap<String, Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Takes of a limit, or `Limited`; a cost of 0 asks whether anything is left. Without a counter the
+/// slow hash is what is left against guessing.
+pub(crate) async fn attempt(
+    limiter: &dyn RateLimiter,
+    key: &str,
+    cost: u32,
+    limit: Limit,
+) -> Result<(), ServiceError> {
+    match limiter.take(key, cost, limit).await {
+        Ok(taken) if !taken.granted || (cost == 0 && taken.remaining == 0) => {
+            Err(ServiceError::Limited { retry_after: taken.reset })
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Lets somebody guess, and counts wrong guesses alone. When they have used up the limit, a right one
+/// is worth nothing either, so that many at once are no more than many in turn.
+pub(crate) async fn guess<T>(
+    limiter: &dyn RateLimiter,
+    key: &str,
+    limit: Limit,
+    guess: impl Future<Output = Result<Option<T>, ServiceError>>,
+) -> Result<Option<T>, ServiceError> {
+    attempt(limiter, key, 0, limit).await?;
+    let right = guess.await?;
+    attempt(limiter, key, u32::from(right.is_none()), limit).await?;
+    Ok(right)
 }
 
 /// Counts with a shared limiter, and in the process alone while that one is gone.

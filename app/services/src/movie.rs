@@ -12,16 +12,14 @@ use std::time::Duration;
 use malecon_domain::{
     Favorite, Movie, MoviePage, MovieQuery, Paged, PopularQuery, Principal, Rating, Sourced, Stars,
 };
-use malecon_ports::{
-    Clock, FavoriteRepository, MovieRepository, RatingRepository, RepositoryError, UserRepository,
-};
+use malecon_ports::{Clock, FavoriteRepository, MovieRepository, RatingRepository, UserRepository};
 
 use self::gateway::SOURCE;
 pub use self::gateway::ShieldedMovies;
 pub use self::upkeep::MovieUpkeep;
 use crate::ServiceError;
 use crate::error::Lack;
-use crate::user::{administrator, own};
+use crate::user::{administrator, missing, own};
 
 /// What [`MovieService`] needs.
 #[derive(Clone)]
@@ -61,7 +59,7 @@ impl MovieService {
         &self,
         _: &Principal,
         query: &PopularQuery,
-    ) -> Result<Sourced<MoviePage>, ServiceError> {
+    ) -> Result<Sourced<Arc<MoviePage>>, ServiceError> {
         self.source()?.popular(query).await
     }
 
@@ -69,7 +67,7 @@ impl MovieService {
     ///
     /// # Errors
     /// `NotFound`, `Unavailable`.
-    pub async fn movie(&self, _: &Principal, id: i64) -> Result<Sourced<Movie>, ServiceError> {
+    pub async fn movie(&self, _: &Principal, id: i64) -> Result<Sourced<Arc<Movie>>, ServiceError> {
         let Sourced { value, at, freshness } = self.source()?.movie(id).await?;
         Ok(Sourced { value: value.ok_or(ServiceError::NotFound)?, at, freshness })
     }
@@ -110,7 +108,10 @@ impl MovieService {
         let at = self.ports.clock.now();
         let is_new = favorites.add(user_id, &movie, at).await.map_err(missing)?;
         let added = favorites.find(user_id, movie_id).await?;
-        Ok((added.unwrap_or(Favorite { movie, stars: None, added_at: at }), is_new))
+        Ok((
+            added.unwrap_or(Favorite { movie: Arc::unwrap_or_clone(movie), stars: None, added_at: at }),
+            is_new,
+        ))
     }
 
     /// Removes a favorite.
@@ -241,6 +242,7 @@ impl MovieService {
             return Ok(None);
         }
         let added = ratings.find(user_id, movie_id).await?;
+        let movie = Arc::unwrap_or_clone(movie);
         Ok(Some(added.unwrap_or(Rating { movie, stars, created_at: at, updated_at: at })))
     }
 
@@ -264,12 +266,4 @@ impl MovieService {
 
 fn found(was_there: bool) -> Result<(), ServiceError> {
     if was_there { Ok(()) } else { Err(ServiceError::NotFound) }
-}
-
-/// The user has gone in the meantime.
-fn missing(error: RepositoryError) -> ServiceError {
-    match error {
-        RepositoryError::MissingReference(_) => ServiceError::NotFound,
-        error => error.into(),
-    }
 }

@@ -201,6 +201,8 @@ enum Turn<T> {
     Ours(Option<Lease>),
     /// Somebody else has fetched it.
     Fetched(Arc<Kept<T>>),
+    /// Somebody else is still fetching it, and nobody waits any longer.
+    Late,
 }
 
 impl<T: Clone + Send + Sync + 'static> Inner<T> {
@@ -211,6 +213,7 @@ impl<T: Clone + Send + Sync + 'static> Inner<T> {
         let lease = match self.turn(key).await {
             Turn::Ours(lease) => lease,
             Turn::Fetched(kept) => return Ok(kept),
+            Turn::Late => return Err(ShieldError::Late),
         };
         let landed = self.fetch(key, effort, fetch).await;
         self.release(lease).await;
@@ -243,7 +246,7 @@ impl<T: Clone + Send + Sync + 'static> Inner<T> {
                 None => return Turn::Ours(None),
             }
         }
-        Turn::Ours(None)
+        Turn::Late
     }
 
     async fn fetch<F>(&self, key: &str, effort: Effort, fetch: F) -> Landed<T>
@@ -256,7 +259,19 @@ impl<T: Clone + Send + Sync + 'static> Inner<T> {
             Stand::Due => Effort::Once,
             Stand::Resting(retry_after) => return Err(ShieldError::Resting { retry_after }),
         };
-        match fetch(effort).await {
+        let fetched = match select(fetch(effort), clock.sleep(self.settings.patience)).await {
+            Either::Left((fetched, _)) => fetched,
+            Either::Right((_, under_way)) => {
+                // As good as down, unless it lands: others need not wait as long.
+                self.breaker.failed(
+                    &GatewayError::Unavailable("it takes too long".into()),
+                    clock.now(),
+                    rest,
+                );
+                under_way.await
+            }
+        };
+        match fetched {
             Ok(value) => {
                 self.breaker.succeeded();
                 let kept = Arc::new(Kept { value, at: clock.now() });

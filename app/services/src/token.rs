@@ -17,10 +17,11 @@ use moka::future::Cache;
 use rand::RngCore;
 use sha2::{Digest, Sha256};
 
-use crate::user::own;
-use crate::{Fault, ServiceError};
+use crate::ServiceError;
+use crate::user::{missing, own};
 
 pub use session::TokenPair;
+pub(crate) use session::{hex, new_key};
 
 /// Tokens longer than this are nobody's.
 const LONGEST_TOKEN: usize = 4096;
@@ -155,7 +156,7 @@ impl TokenService {
     /// once.
     ///
     /// # Errors
-    /// `NotFound` for somebody else; `Invalid`; `Unavailable`.
+    /// `NotFound` for somebody else; `Invalid`; `Conflict` (`expires_in_the_past`); `Unavailable`.
     pub async fn add(
         &self,
         caller: &Principal,
@@ -170,30 +171,27 @@ impl TokenService {
     /// Makes an API token, for a command line.
     ///
     /// # Errors
-    /// `NotFound` without the user; `Invalid`; `Unavailable`.
+    /// `NotFound` without the user; `Invalid`; `Conflict` (`expires_in_the_past`); `Unavailable`.
     pub async fn add_unattended(
         &self,
         user_id: i64,
         name: &str,
         expires_at: Option<Instant>,
     ) -> Result<(String, ApiToken), ServiceError> {
-        let mut faults = vec![];
         let name = name.trim();
         if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-            let detail = "a name has 1 to 100 characters, none of them a control character".to_owned();
-            faults.push(Fault { member: "name", detail });
+            let detail = "a name has 1 to 100 characters, none of them a control character";
+            return Err(ServiceError::invalid("name", detail));
         }
         if expires_at.is_some_and(|end| end <= self.ports.clock.now()) {
-            faults.push(Fault { member: "expires_at", detail: "this is in the past".to_owned() });
-        }
-        if !faults.is_empty() {
-            return Err(ServiceError::Invalid(faults));
+            return Err(ServiceError::conflict("expires_in_the_past", "the token would have ended already"));
         }
         if self.ports.users.find(user_id).await?.is_none() {
             return Err(ServiceError::NotFound);
         }
         let token = new_token();
-        let stored = self.ports.tokens.add(&self.stored(&token, user_id, name, expires_at)).await?;
+        let stored = self.stored(&token, user_id, name, expires_at);
+        let stored = self.ports.tokens.add(&stored).await.map_err(missing)?;
         Ok((token, stored))
     }
 
@@ -218,6 +216,14 @@ impl TokenService {
         let token = new_token();
         let first = self.ports.tokens.add_first(&self.stored(&token, user_id, "first", None)).await?;
         Ok(first.then_some(token))
+    }
+
+    /// Whose this API token is, however the user now is; for a command line.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn holder_unattended(&self, token: &str) -> Result<Option<User>, ServiceError> {
+        Ok(self.ports.tokens.find(&hash_token(token)).await?.map(|(_, user)| user))
     }
 
     /// Adds a token that is known to all, as a demo has them, unless it is there.

@@ -1,45 +1,46 @@
 //! Users: who may see and change whom.
 
+mod input;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use malecon_domain::{Email, Paged, Password, Principal, Profile, Role, User, UserChange, UserQuery};
-use malecon_ports::{Clock, NewUser, PasswordHasher, UserRepository, UserWrite};
+use malecon_ports::{
+    Clock, Limit, NewUser, PasswordHasher, RateLimiter, RepositoryError, UserRepository, UserWrite,
+};
 
+pub use self::input::UserInput;
+use self::input::{password, profile};
+use crate::meter::guess;
 use crate::{Fault, ServiceError};
 
-/// What is said of a user, unchecked. On a change, what is absent stays as it is.
-#[derive(Clone, Debug, Default)]
-pub struct UserInput {
-    /// First name; needed for a new user.
-    pub name: Option<String>,
-    /// Last name.
-    pub last_name: Option<String>,
-    /// Its address; needed for a new user.
-    pub email: Option<String>,
-    /// What it may do; `USER` for a new user. For administrators to say.
-    pub role: Option<Role>,
-    /// A new password.
-    pub password: Option<String>,
-    /// The present password, which users show to set another. Administrators need not.
-    pub current_password: Option<String>,
-}
+/// Wrong guesses at a user's present password.
+const GUESSES: Limit = Limit { quota: 10, window: Duration::from_secs(60) };
+/// How often a change is begun anew because others change the same user: more than write one user at
+/// once.
+const TRIES: usize = 32;
 
 /// Keeps users.
 #[derive(Clone)]
 pub struct UserService {
     users: Arc<dyn UserRepository>,
     hasher: Arc<dyn PasswordHasher>,
+    limiter: Arc<dyn RateLimiter>,
     clock: Arc<dyn Clock>,
 }
 
 impl UserService {
-    /// Users of this repository.
+    /// Users of this repository. The limiter counts guesses at their passwords.
     pub fn new(
         users: Arc<dyn UserRepository>,
         hasher: Arc<dyn PasswordHasher>,
+        limiter: Arc<dyn RateLimiter>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { users, hasher, clock }
+        Self { users, hasher, limiter, clock }
     }
 
     /// One page of all users, for administrators.
@@ -77,7 +78,7 @@ impl UserService {
         let mut faults = vec![];
         for (member, value) in [("name", &input.name), ("email", &input.email)] {
             if value.is_none() {
-                faults.push(Fault { member, detail: format!("{member} is missing") });
+                faults.push(Fault::new(member, format!("{member} is missing")));
             }
         }
         let blank = Email::new("nobody@localhost").ok_or(ServiceError::NotFound)?;
@@ -93,11 +94,12 @@ impl UserService {
     }
 
     /// Changes a user: itself, but not its role, or anybody for administrators; only while its
-    /// revision is still this one, if one is given.
+    /// revision is still this one, if one is given. Who guesses at its present password too often has
+    /// to wait.
     ///
     /// # Errors
-    /// `NotFound`, also for somebody else's; `Forbidden` for a role; `Invalid`; `Conflict`
-    /// (`email_taken`, `last_admin`, [`ServiceError::OUTDATED`]); `Unavailable`.
+    /// `NotFound`, also for somebody else's; `Forbidden` for a role; `Invalid`; `Limited`; `Conflict`
+    /// (`email_taken`, `last_admin`; with a revision [`ServiceError::OUTDATED`]); `Unavailable`.
     pub async fn change(
         &self,
         caller: &Principal,
@@ -106,27 +108,47 @@ impl UserService {
         revision: Option<i64>,
     ) -> Result<User, ServiceError> {
         own(caller, id)?;
-        let before = self.users.find(id).await?.ok_or(ServiceError::NotFound)?;
+        let mut password_hash = None;
+        for _ in 0..TRIES {
+            let before = self.users.find(id).await?.ok_or(ServiceError::NotFound)?;
+            let expected = revision.unwrap_or(before.revision);
+            let change = self.planned(caller, &before, &input, &mut password_hash).await?;
+            if change == UserChange::default() && expected == before.revision {
+                return Ok(before);
+            }
+            match self.users.change(id, &change, Some(expected)).await? {
+                UserWrite::Outdated if revision.is_none() => {}
+                write => return written(write),
+            }
+        }
+        Err(ServiceError::unavailable("the store", "others change the same user all the time"))
+    }
+
+    /// What the input means for a user that is so. The new password is hashed once, whatever else changes.
+    async fn planned(
+        &self,
+        caller: &Principal,
+        before: &User,
+        input: &UserInput,
+        password_hash: &mut Option<String>,
+    ) -> Result<UserChange, ServiceError> {
         if !caller.is_admin() && input.role.is_some_and(|role| role != before.profile.role) {
             return Err(ServiceError::Forbidden);
         }
         let mut faults = vec![];
-        let profile = profile(&input, before.profile.clone(), &mut faults);
-        let password = password(&input, &mut faults);
+        let profile = profile(input, before.profile.clone(), &mut faults);
+        let password = password(input, &mut faults);
         if !faults.is_empty() {
             return Err(ServiceError::Invalid(faults));
         }
         if password.is_some() && !caller.is_admin() {
-            self.prove(&before, input.current_password.as_deref().unwrap_or_default()).await?;
+            self.prove(before, input.current_password.as_deref()).await?;
+        }
+        if password_hash.is_none() {
+            *password_hash = self.hashed(password).await?;
         }
         let profile = (profile != before.profile).then_some(profile);
-        // The caller's revision, or the one that the rest of the profile was taken from.
-        let expected = revision.or(profile.as_ref().map(|_| before.revision));
-        let change = UserChange { profile, password_hash: self.hashed(password).await?, disabled: None };
-        if change == UserChange::default() && revision.is_none_or(|revision| revision == before.revision) {
-            return Ok(before);
-        }
-        written(self.users.change(id, &change, expected).await?)
+        Ok(UserChange { profile, password_hash: password_hash.clone(), disabled: None })
     }
 
     /// Disables or enables a user, for a command line.
@@ -171,13 +193,32 @@ impl UserService {
         Ok(self.users.list(query).await?)
     }
 
-    async fn prove(&self, user: &User, current: &str) -> Result<(), ServiceError> {
-        let known = self.users.find_by_email(&user.profile.email).await?;
-        let hash = known.and_then(|(_, hash)| hash);
-        if self.hasher.fits(current, hash).await? {
-            return Ok(());
-        }
-        Err(ServiceError::invalid("current_password", "this is not the present password"))
+    /// The first administrator that is not disabled, for a command line.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn first_admin_unattended(&self) -> Result<Option<User>, ServiceError> {
+        Ok(self.users.first_admin().await?)
+    }
+
+    /// The user with this address, for a command line.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn find_unattended(&self, email: &Email) -> Result<Option<User>, ServiceError> {
+        Ok(self.users.find_by_email(email).await?.map(|(user, _)| user))
+    }
+
+    async fn prove(&self, user: &User, current: Option<&str>) -> Result<(), ServiceError> {
+        let wrong = |detail| ServiceError::invalid("current_password", detail);
+        let current = current.ok_or_else(|| wrong("a new password needs the present one"))?;
+        let key = format!("password-of-{}", user.id);
+        let proof = guess(&*self.limiter, &key, GUESSES, async {
+            let known = self.users.find_by_email(&user.profile.email).await?;
+            let fits = self.hasher.fits(current, known.and_then(|(_, hash)| hash)).await?;
+            Ok(fits.then_some(()))
+        });
+        proof.await?.ok_or_else(|| wrong("this is not the present password"))
     }
 
     async fn hashed(&self, password: Option<Password>) -> Result<Option<String>, ServiceError> {
@@ -198,38 +239,12 @@ pub(crate) fn own(caller: &Principal, user_id: i64) -> Result<(), ServiceError> 
     if caller.may_act_for(user_id) { Ok(()) } else { Err(ServiceError::NotFound) }
 }
 
-/// The input over what was there before.
-fn profile(input: &UserInput, mut profile: Profile, faults: &mut Vec<Fault>) -> Profile {
-    let mut fault = |member, detail: &str| faults.push(Fault { member, detail: detail.to_owned() });
-    if let Some(name) = &input.name {
-        if name.trim().is_empty() || !Profile::is_name(name) {
-            fault("name", "a name has 1 to 100 characters, none of them a control character");
-        }
-        profile.name = name.trim().to_owned();
+/// The user that was referred to has gone in the meantime.
+pub(crate) fn missing(error: RepositoryError) -> ServiceError {
+    match error {
+        RepositoryError::MissingReference(_) => ServiceError::NotFound,
+        error => error.into(),
     }
-    if let Some(last_name) = &input.last_name {
-        if !Profile::is_name(last_name) {
-            fault("last_name", "a last name has at most 100 characters, none of them a control character");
-        }
-        profile.last_name = last_name.trim().to_owned();
-    }
-    match input.email.as_deref().map(Email::new) {
-        Some(Some(email)) => profile.email = email,
-        Some(None) => fault("email", "this is no e-mail address"),
-        None => {}
-    }
-    profile.role = input.role.unwrap_or(profile.role);
-    profile
-}
-
-fn password(input: &UserInput, faults: &mut Vec<Fault>) -> Option<Password> {
-    let text = input.password.as_ref()?;
-    let password = Password::new(text.clone());
-    if password.is_none() {
-        let detail = "a password has 8 to 128 characters".to_owned();
-        faults.push(Fault { member: "password", detail });
-    }
-    password
 }
 
 fn written(write: UserWrite) -> Result<User, ServiceError> {

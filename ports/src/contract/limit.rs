@@ -13,6 +13,7 @@ macro_rules! limit_contract {
         $crate::contract_tests!([$(#[$meta])*] $make, $crate::contract::limit, [
             grants_the_quota_and_no_more,
             a_refusal_takes_nothing,
+            nothing_is_always_granted,
             keys_are_counted_apart,
             a_new_window_begins_with_the_quota,
         ]);
@@ -59,6 +60,16 @@ pub async fn a_refusal_takes_nothing(limiter: &impl RateLimiter) {
     assert!(!refused.granted && refused.remaining == 2, "{refused:?}");
     let rest = take(limiter, "a", 2, limit).await;
     assert!(rest.granted && rest.remaining == 0, "{rest:?}");
+}
+
+/// Who asks for nothing gets it, and learns what others would get.
+pub async fn nothing_is_always_granted(limiter: &impl RateLimiter) {
+    let limit = Limit { quota: 2, window: LONG };
+    for (cost, left) in [(0, 2), (0, 2), (1, 1), (0, 1), (1, 0), (0, 0)] {
+        let taken = take(limiter, "a", cost, limit).await;
+        assert!(taken.granted && taken.remaining == left && taken.reset <= LONG, "{taken:?}");
+    }
+    assert!(!take(limiter, "a", 1, limit).await.granted);
 }
 
 /// Keys that differ share nothing.

@@ -1,8 +1,8 @@
-//! The promises of [`PasswordHasher`] and [`TokenSigner`].
+//! The promises of [`PasswordHasher`], [`TokenSigner`] and [`Sealer`].
 
 use malecon_domain::{Instant, Password};
 
-use crate::{Claims, PasswordHasher, SigningKey, TokenSigner};
+use crate::{Claims, PasswordHasher, Sealer, SigningKey, TokenSigner};
 
 /// Tests of every promise of [`PasswordHasher`] on the adapter that the expression makes.
 #[macro_export]
@@ -25,6 +25,19 @@ macro_rules! signer_contract {
             another_key_reads_nothing,
             a_changed_token_is_not_read,
             no_other_algorithm_is_read,
+        ]);
+    };
+}
+
+/// Tests of every promise of [`Sealer`] on the adapter that the expression makes.
+#[macro_export]
+macro_rules! sealer_contract {
+    ($make:expr $(, #[$meta:meta])*) => {
+        $crate::contract_tests!([$(#[$meta])*] $make, $crate::contract::secret, [
+            what_is_sealed_is_opened,
+            seals_differ,
+            a_broken_seal_opens_nothing,
+            an_older_key_still_opens,
         ]);
     };
 }
@@ -184,4 +197,53 @@ pub async fn no_other_algorithm_is_read(signer: &impl TokenSigner) {
             assert_eq!(signer.read(&token, &key(1)), None, "{token}");
         }
     }
+}
+
+fn seal_key(n: u8) -> SigningKey {
+    SigningKey(vec![n; 32])
+}
+
+fn seal(sealer: &impl Sealer, text: &str, keys: &[SigningKey]) -> Vec<u8> {
+    sealer.seal(text, keys).expect("seal")
+}
+
+/// Texts come back; the seal shows nothing of them.
+pub async fn what_is_sealed_is_opened(sealer: &impl Sealer) {
+    let keys = [seal_key(1)];
+    for text in ["", "Bearer abc", "contraseña 🔑", &"x".repeat(8_192)] {
+        let sealed = seal(sealer, text, &keys);
+        assert_eq!(sealer.open(&sealed, &keys).as_deref(), Some(text));
+        let shows = |part: &[u8]| sealed.windows(part.len()).any(|window| window == part);
+        assert!(text.len() < 3 || !shows(&text.as_bytes()[..3]), "{text:?}");
+    }
+    assert!(sealer.seal("text", &[]).is_err());
+}
+
+/// The same text has another seal each time.
+pub async fn seals_differ(sealer: &impl Sealer) {
+    let keys = [seal_key(1)];
+    assert_ne!(seal(sealer, "text", &keys), seal(sealer, "text", &keys));
+}
+
+/// Not one byte may change.
+pub async fn a_broken_seal_opens_nothing(sealer: &impl Sealer) {
+    let keys = [seal_key(1)];
+    let sealed = seal(sealer, "text", &keys);
+    for at in 0..sealed.len() {
+        let mut changed = sealed.clone();
+        changed[at] ^= 1;
+        assert_eq!(sealer.open(&changed, &keys), None, "byte {at}");
+        assert_eq!(sealer.open(&sealed[..at], &keys), None, "cut at {at}");
+    }
+    assert_eq!(sealer.open(&[&sealed[..], b"x"].concat(), &keys), None);
+    assert_eq!(sealer.open(&sealed, &[seal_key(2)]), None);
+    assert_eq!(sealer.open(&sealed, &[]), None);
+}
+
+/// New seals are of the first key; those of others are opened.
+pub async fn an_older_key_still_opens(sealer: &impl Sealer) {
+    let old = seal(sealer, "text", &[seal_key(1)]);
+    let keys = [seal_key(2), seal_key(1)];
+    assert_eq!(sealer.open(&old, &keys).as_deref(), Some("text"));
+    assert_eq!(sealer.open(&seal(sealer, "text", &keys), &[seal_key(2)]).as_deref(), Some("text"));
 }

@@ -24,6 +24,7 @@ macro_rules! user_contract {
             a_change_leaves_the_rest,
             an_outdated_change_changes_nothing,
             the_last_administrator_stays,
+            the_first_administrator_is_found,
             a_removed_user_is_gone,
             lists_are_sorted_and_cut_into_pages,
         ]);
@@ -281,6 +282,22 @@ pub async fn the_last_administrator_stays(store: &impl UserStore) {
         assert_eq!(count(&writes, |write| matches!(write, UserWrite::Done(_))), 3, "{writes:?}");
         assert_eq!(count(&writes, |write| *write == UserWrite::LastAdmin), 1, "{writes:?}");
     }
+}
+
+/// However many users came before it.
+pub async fn the_first_administrator_is_found(store: &impl UserStore) {
+    let first = async || store.users().first_admin().await.expect("first_admin");
+    assert_eq!(first().await, None);
+    for n in 0..CROWD {
+        add(store, &format!("user{n}"), Role::User).await;
+    }
+    assert_eq!(first().await, None);
+    let (one, two) = (add(store, "one", Role::Admin).await, add(store, "two", Role::Admin).await);
+    assert_eq!(first().await, Some(one.clone()));
+    done(change(store, one.id, disabled(true)).await);
+    assert_eq!(first().await, Some(two));
+    let one = done(change(store, one.id, disabled(false)).await);
+    assert_eq!(first().await, Some(one));
 }
 
 /// Nothing of it is left.

@@ -1,9 +1,10 @@
 //! What hashes cost, and who waits.
 
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use malecon_domain::Password;
-use malecon_ports::PasswordHasher;
+use malecon_ports::{PasswordHasher, SecretError};
 
 use crate::Argon2Hasher;
 
@@ -78,4 +79,26 @@ async fn many_take_turns_and_none_is_lost() {
         assert!(task.await.unwrap().starts_with("$argon2id$"));
     }
     assert!(hasher.hash(&password()).await.is_ok());
+}
+
+#[test]
+fn no_more_than_64_wait() {
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        // Nobody hashes as long as the only thread for it is kept.
+        let (release, kept) = std::sync::mpsc::channel::<()>();
+        let thread = tokio::task::spawn_blocking(move || kept.recv());
+        let (hasher, password) = (Argon2Hasher::cheap(), password());
+        let mut all: Vec<_> = (0..200).map(|_| hasher.hash(&password)).collect();
+        let mut context = Context::from_waker(Waker::noop());
+        let polls: Vec<_> = all.iter_mut().map(|hash| hash.as_mut().poll(&mut context)).collect();
+        let refused = polls.iter().filter(|poll| matches!(poll, Poll::Ready(Err(SecretError::Busy)))).count();
+        let turns = std::thread::available_parallelism().map_or(1, usize::from);
+        assert_eq!(refused, 200 - 64 - turns);
+        assert_eq!(polls.iter().filter(|poll| poll.is_pending()).count(), 64 + turns);
+        drop(all);
+        release.send(()).unwrap();
+        thread.await.unwrap().unwrap();
+        assert!(hasher.hash(&password).await.is_ok(), "who went away keeps no place");
+    });
 }

@@ -10,11 +10,16 @@ use malecon_ports::GatewayError;
 use rstest::rstest;
 use url::Url;
 
-use super::stub::{Reply, Stub, answer, client, ok};
+use super::stub::{Reply, Stub, answer, client, ok, options};
+use crate::{ClientOptions, UpstreamClient};
 
 fn reason(error: &GatewayError) -> String {
     let source = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     format!("{error}: {source}")
+}
+
+async fn get(url: Url) -> Result<Vec<u8>, GatewayError> {
+    client().get(url, None, |body| Ok(body.to_vec())).await
 }
 
 #[rstest]
@@ -31,7 +36,7 @@ fn reason(error: &GatewayError) -> String {
 #[tokio::test]
 async fn what_may_pass_is_tried_again_and_nothing_else(#[case] status: &str, #[case] attempts: usize) {
     let stub = Stub::new(vec![answer(status, "", "no")]).await;
-    let error = client().get(stub.url.clone(), None).await.unwrap_err();
+    let error = get(stub.url.clone()).await.unwrap_err();
     assert_eq!(stub.asked(), attempts);
     let class = match error {
         GatewayError::Unavailable(_) => status.starts_with('5') || ["408", "425"].contains(&&status[..3]),
@@ -47,8 +52,8 @@ async fn a_second_attempt_may_succeed() {
     let cut = Reply::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n[1,2".to_vec());
     for bad in [cut, Reply::Bytes(vec![]), Reply::Nothing, answer("500 Oh", "", "")] {
         let stub = Stub::new(vec![bad, ok("[]")]).await;
-        let answer = client().get(stub.url.clone(), None).await.unwrap();
-        assert_eq!((&answer.body[..], stub.asked()), (&b"[]"[..], 2));
+        let body = get(stub.url.clone()).await.unwrap();
+        assert_eq!((&body[..], stub.asked()), (&b"[]"[..], 2));
     }
 }
 
@@ -56,20 +61,33 @@ async fn a_second_attempt_may_succeed() {
 async fn retry_after_is_waited_for_unless_it_is_long() {
     let stub = Stub::new(vec![answer("429 Slow", "retry-after: 1\r\n", ""), ok("[]")]).await;
     let begun = Instant::now();
-    client().get(stub.url.clone(), None).await.unwrap();
+    get(stub.url.clone()).await.unwrap();
     assert!(begun.elapsed() >= Duration::from_secs(1) && stub.asked() == 2);
 
     let stub = Stub::new(vec![answer("429 Slow", "retry-after: 3600\r\n", ""), ok("[]")]).await;
-    let error = client().get(stub.url.clone(), None).await.unwrap_err();
+    let error = get(stub.url.clone()).await.unwrap_err();
     assert_eq!(stub.asked(), 1);
     let GatewayError::RateLimited { retry_after } = error else { panic!("{error:?}") };
     assert_eq!(retry_after, Some(Duration::from_secs(3600)));
 }
 
+#[rstest]
+#[case("429 Slow")]
+#[case("503 Busy")]
+#[tokio::test]
+async fn who_is_in_a_hurry_waits_for_no_long_retry_after_and_knows_it(#[case] status: &str) {
+    let stub = Stub::new(vec![answer(status, "retry-after: 2\r\n", ""), ok("[]")]).await;
+    let options = ClientOptions { longest_wait: Duration::from_secs(1), ..options() };
+    let client = UpstreamClient::new(options).unwrap();
+    let error = client.get(stub.url.clone(), None, |_| Ok(())).await.unwrap_err();
+    let GatewayError::RateLimited { retry_after } = error else { panic!("{error:?}") };
+    assert_eq!((retry_after, stub.asked()), (Some(Duration::from_secs(2)), 1));
+}
+
 #[tokio::test]
 async fn an_upstream_that_says_nothing_is_given_up() {
     let stub = Stub::new(vec![Reply::Nothing]).await;
-    let error = client().get(stub.url.clone(), None).await.unwrap_err();
+    let error = get(stub.url.clone()).await.unwrap_err();
     assert!(matches!(error, GatewayError::Unavailable(_)));
     assert!(reason(&error).contains("timed out"), "{}", reason(&error));
     assert_eq!(stub.asked(), 3);
@@ -78,16 +96,16 @@ async fn an_upstream_that_says_nothing_is_given_up() {
 #[tokio::test]
 async fn redirects_are_few() {
     let round = Stub::new(vec![answer("302 Found", "location: /again\r\n", "")]).await;
-    let error = client().get(round.url.clone(), None).await.unwrap_err();
+    let error = get(round.url.clone()).await.unwrap_err();
     assert!(matches!(error, GatewayError::Unavailable(_)), "{error:?}");
     assert_eq!(round.asked(), 4, "the request and three redirects, once");
     let once = Stub::new(vec![answer("301 Moved", "location: /there\r\n", ""), ok("[7]")]).await;
-    assert_eq!(&client().get(once.url.clone(), None).await.unwrap().body[..], b"[7]");
+    assert_eq!(&get(once.url.clone()).await.unwrap()[..], b"[7]");
 }
 
 #[tokio::test]
 async fn bodies_are_bounded_after_they_are_unpacked() {
-    let error = client().get(Stub::new(vec![Reply::Endless]).await.url, None).await.unwrap_err();
+    let error = get(Stub::new(vec![Reply::Endless]).await.url).await.unwrap_err();
     assert!(matches!(error, GatewayError::Malformed(_)), "{error:?}");
     let mut bomb = GzEncoder::new(vec![], Compression::best());
     for _ in 0..100 {
@@ -96,14 +114,14 @@ async fn bodies_are_bounded_after_they_are_unpacked() {
     let bomb = bomb.finish().unwrap();
     let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n", bomb.len());
     let stub = Stub::new(vec![Reply::Bytes([head.into_bytes(), bomb].concat())]).await;
-    let error = client().get(stub.url.clone(), None).await.unwrap_err();
+    let error = get(stub.url.clone()).await.unwrap_err();
     assert!(reason(&error).contains("more than 100000 bytes"), "{}", reason(&error));
     assert_eq!(stub.asked(), 1, "a large body does not shrink");
 }
 
 #[tokio::test]
 async fn nobody_listens() {
-    let error = client().get(Url::parse("http://127.0.0.1:1/x?key=s3cret").unwrap(), None).await.unwrap_err();
+    let error = get(Url::parse("http://127.0.0.1:1/x?key=s3cret").unwrap()).await.unwrap_err();
     assert!(matches!(error, GatewayError::Unavailable(_)));
     assert!(reason(&error).contains("no connection"), "{}", reason(&error));
     assert!(!reason(&error).contains("s3cret"));
@@ -145,7 +163,7 @@ async fn a_final_failure_is_one_line_without_secrets() {
         Stub::new(vec![answer("500 Oh", "content-type: application/json\r\n", "{\"errors\":[\"tired\"]}")])
             .await;
     let token = secrecy::SecretString::from("t0ken");
-    client().get(stub.url.clone(), Some(&token)).await.unwrap_err();
+    client().get(stub.url.clone(), Some(&token), |_| Ok(())).await.unwrap_err();
     let text = log.text();
     let lines: Vec<&str> = text.lines().filter(|line| line.contains("malecon::upstream")).collect();
     assert_eq!(lines.len(), 1, "{text}");

@@ -8,6 +8,7 @@ use wiremock::matchers::{header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::stub::client;
+use crate::json::rows;
 use crate::restcountries_v31::join;
 use crate::{RestCountriesV5, RestCountriesV31};
 
@@ -35,7 +36,7 @@ fn with(mut value: Value, member: &str, other: Value) -> Value {
 
 #[test]
 fn two_answers_make_one_country() {
-    let batch = join(&json!([first()]), &json!([second()])).unwrap();
+    let batch = join(&[first()], &[second()]);
     assert!(batch.rejected.is_empty(), "{:?}", batch.rejected);
     let country = Country::new(batch.records[0].clone()).unwrap();
     assert_eq!(country.currencies.iter().map(|c| c.code.as_str()).collect::<Vec<_>>(), ["ZZZ", "AAA"]);
@@ -65,7 +66,7 @@ fn currencies_and_languages_may_be_absent_in_any_way(#[case] nothing: Value) {
         (with(first(), "currencies", nothing.clone()), with(second(), "languages", nothing)),
         (bare_first, bare_second),
     ] {
-        let batch = join(&json!([a]), &json!([b])).unwrap();
+        let batch = join(&[a], &[b]);
         assert!(batch.records[0].currencies.is_empty() && batch.records[0].languages.is_empty());
     }
 }
@@ -84,18 +85,15 @@ fn a_bad_record_is_rejected_and_says_which_member(
     #[case] reason: &str,
 ) {
     let other = with(first(), "cca3", json!("BBB"));
-    let answers = (
-        json!([first(), other]),
-        json!([with(second(), member, value), with(second(), "cca3", json!("BBB"))]),
-    );
-    let batch = join(&answers.0, &answers.1).unwrap();
+    let seconds = [with(second(), member, value), with(second(), "cca3", json!("BBB"))];
+    let batch = join(&[first(), other], &seconds);
     assert_eq!(batch.records.len(), 1);
     assert_eq!((batch.rejected[0].record.as_str(), batch.rejected[0].reason.as_str()), ("ATL", reason));
 }
 
 #[test]
 fn a_record_of_one_answer_alone_is_rejected() {
-    let batch = join(&json!([first()]), &json!([with(second(), "cca3", json!("BBB"))])).unwrap();
+    let batch = join(&[first()], &[with(second(), "cca3", json!("BBB"))]);
     let rejected: Vec<_> = batch.rejected.iter().map(|r| (r.record.as_str(), r.reason.as_str())).collect();
     assert_eq!(rejected, [("ATL", "is not in the second answer"), ("BBB", "is not in the first answer")]);
 }
@@ -105,7 +103,7 @@ fn a_record_of_one_answer_alone_is_rejected() {
 #[case::text(json!("sorry"), "found a text")]
 #[case::too_many(json!(vec![0; 1001]), "1001 rows are too many")]
 fn what_is_no_list_is_malformed(#[case] answer: Value, #[case] reason: &str) {
-    let error = join(&answer, &json!([])).unwrap_err();
+    let error = rows(answer).unwrap_err();
     let GatewayError::Malformed(cause) = error else { panic!("{error:?}") };
     assert!(cause.to_string().contains(reason), "{cause}");
 }

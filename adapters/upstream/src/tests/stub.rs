@@ -78,12 +78,15 @@ pub fn ok(body: &str) -> Reply {
 
 /// A client in a hurry.
 pub fn client() -> UpstreamClient {
-    UpstreamClient::new(ClientOptions {
+    UpstreamClient::new(options()).unwrap()
+}
+
+pub fn options() -> ClientOptions {
+    ClientOptions {
         timeout: Duration::from_millis(300),
         retries: 2,
         retry_base: Duration::from_millis(1),
         body_limit: 100_000,
         ..ClientOptions::default()
-    })
-    .unwrap()
+    }
 }

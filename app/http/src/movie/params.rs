@@ -1,14 +1,14 @@
 //! Parameters and bodies of movies.
 
-use malecon::domain::{MovieSortKey, Stars};
+use malecon::domain::{MovieSortKey, PopularQuery, Stars};
 
 use crate::body::{self, Member};
 use crate::listing::{PAGE, PAGE_SIZE};
 use crate::query::{Kind, Param};
 
-/// `GET /api/movies/popular`. Pages beyond the last are told apart from nonsense, so they are read.
+/// `GET /api/movies/popular`.
 pub(crate) const POPULAR: &[Param] = &[
-    Param { name: "page", kind: Kind::Whole { least: 1, most: 1_000_000 }, about: "Page, from 1 to 500" },
+    Param { name: "page", kind: Kind::Page { last: PopularQuery::LAST_PAGE }, about: "Page, from 1 to 500" },
     Param {
         name: "language",
         kind: Kind::Tag { parts: 2 },

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use malecon::ServiceError;
+use malecon::{ServiceError, Worker};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -37,31 +37,49 @@ impl Running {
 /// Anything that keeps it from serving.
 pub async fn start(config: &Config, limits: Limits) -> Result<Running, Failure> {
     monitor::metrics();
-    let Wired { services, http, store, .. } = wire(config).await?;
+    let Wired { services, http, store, worker, .. } = wire(config).await?;
     store.migrate().await.map_err(|error| Failure::of("the database can't be migrated", error))?;
     fill(&services.countries).await?;
     let listener = listen::bind(config.listen)
         .map_err(|error| Failure::of(format!("can't listen on {}", config.listen), error))?;
-    if let Some(token) = first::introduce(&services, config.demo).await? {
+    if let Some(token) = first::introduce(&services, &store.lock(), config.demo).await? {
         super::print(&format!("The administrator's API token, shown this once: {token}\n"))?;
     }
     let address = listener.local_addr().map_err(|error| Failure::of("the listener has no address", error))?;
     let beside = vec![
         tokio::spawn(schedule::follow(services.countries.clone())),
         tokio::spawn(schedule::look_after_movies(services.movies.clone())),
+        tokio::spawn(schedule::tick(services.tasks.clone())),
+        tokio::spawn(schedule::look_after_runs(services.tasks.clone(), config.keep_runs)),
         tokio::spawn(schedule::mirror(services.countries.clone(), config.sync_every)),
     ];
-    let (stop, mut stopped) = watch::channel(false);
+    let (stop, stopped) = watch::channel(false);
     let app = malecon_http::app(services, http);
     let server = tokio::spawn(async move {
-        let stop = async move {
-            let _ = stopped.wait_for(|stop| *stop).await;
-        };
-        listen::serve(listener, app, limits, stop).await;
+        let working = work(worker, stopped.clone(), limits.grace);
+        tokio::join!(listen::serve(listener, app, limits, told(stopped)), working);
         store.close().await;
     });
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), demo = config.demo, "listening");
     Ok(Running { address, stop, server, beside })
+}
+
+/// When it is told to stop.
+async fn told(mut stop: watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Takes up runs until it is told to stop, and then ends what is under way, if that takes no longer
+/// than `grace`: what is cut off is taken up again after a restart.
+async fn work(worker: Worker, stop: watch::Receiver<bool>, grace: Duration) {
+    let too_late = async {
+        told(stop.clone()).await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        () = worker.work(told(stop.clone())) => {}
+        () = too_late => tracing::warn!("attempts were cut off; they are made again after a restart"),
+    }
 }
 
 /// Fills an empty store; when another process is at it, waits until it has.
@@ -89,7 +107,8 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
             "Malecón's demo runs. Try:\n  \
              curl '{url}/v3.1/all?fields=name,capital'\n  \
              curl '{url}/api/countries?continent=south%20america&sort=-population'\n  \
-             curl -X POST -H 'Authorization: Bearer abcdef1234567890' {url}/api/countries/sync\n\
+             curl -X POST -H 'Authorization: Bearer abcdef1234567890' {url}/api/countries/sync\n  \
+             curl -H 'Authorization: Bearer 1234567890' {url}/api/users/me\n\
              Documentation: {url}/api/docs\n"
         ))?;
     }

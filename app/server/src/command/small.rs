@@ -85,7 +85,7 @@ pub(super) async fn export(config: &Config, export: &Export) -> Result<(), Failu
 }
 
 pub(super) fn openapi(check: bool) -> Result<(), Failure> {
-    let document = malecon_http::openapi_yaml(&in_memory());
+    let document = malecon_http::openapi_yaml(&in_memory()?);
     if !check {
         return print(&document);
     }

@@ -17,8 +17,8 @@ pub(super) const SOURCE: &str = "the source of movies";
 #[derive(Clone)]
 pub struct ShieldedMovies {
     gateways: Gateways,
-    pages: Shield<MoviePage>,
-    movies: Shield<Option<Movie>>,
+    pages: Shield<Arc<MoviePage>>,
+    movies: Shield<Option<Arc<Movie>>>,
 }
 
 #[derive(Clone)]
@@ -55,14 +55,14 @@ impl ShieldedMovies {
     ///
     /// # Errors
     /// `Unavailable` when neither the source nor what is kept has it.
-    pub async fn popular(&self, query: &PopularQuery) -> Result<Sourced<MoviePage>, ServiceError> {
+    pub async fn popular(&self, query: &PopularQuery) -> Result<Sourced<Arc<MoviePage>>, ServiceError> {
         let [language, region] =
             [&query.language, &query.region].map(|part| part.as_deref().unwrap_or_default());
         let key = format!("popular:{language}:{region}:{}", query.page());
         let (gateways, query) = (self.gateways.clone(), query.clone());
         let fetch = |effort| {
             let gateway = gateways.of(effort);
-            Box::pin(async move { gateway.popular(&query).await.map(|page| page.value) }) as _
+            Box::pin(async move { gateway.popular(&query).await.map(|page| Arc::new(page.value)) }) as _
         };
         self.pages.get(&key, fetch).await.map_err(|error| error.into_service(SOURCE))
     }
@@ -71,11 +71,11 @@ impl ShieldedMovies {
     ///
     /// # Errors
     /// `Unavailable` when neither the source nor what is kept has it.
-    pub async fn movie(&self, id: i64) -> Result<Sourced<Option<Movie>>, ServiceError> {
+    pub async fn movie(&self, id: i64) -> Result<Sourced<Option<Arc<Movie>>>, ServiceError> {
         let gateways = self.gateways.clone();
         let fetch = move |effort| {
             let gateway = gateways.of(effort);
-            Box::pin(async move { gateway.movie(id).await.map(|movie| movie.value) }) as _
+            Box::pin(async move { gateway.movie(id).await.map(|movie| movie.value.map(Arc::new)) }) as _
         };
         self.movies.get(&format!("movie:{id}"), fetch).await.map_err(|error| error.into_service(SOURCE))
     }

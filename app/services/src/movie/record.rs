@@ -1,5 +1,7 @@
 //! Movies as bytes, for the far cache.
 
+use std::sync::Arc;
+
 use chrono::{Datelike, NaiveDate};
 use malecon_domain::{Genre, Movie, MoviePage};
 use serde::{Deserialize, Serialize};
@@ -10,8 +12,8 @@ use crate::shield::Codec;
 /// cache.
 pub(super) struct Json;
 
-impl Codec<MoviePage> for Json {
-    fn encode(&self, page: &MoviePage) -> Vec<u8> {
+impl Codec<Arc<MoviePage>> for Json {
+    fn encode(&self, page: &Arc<MoviePage>) -> Vec<u8> {
         let record = PageRecord {
             movies: page.movies.iter().map(MovieRecord::from).collect(),
             pages: page.pages,
@@ -20,21 +22,21 @@ impl Codec<MoviePage> for Json {
         serde_json::to_vec(&record).unwrap_or_default()
     }
 
-    fn decode(&self, bytes: &[u8]) -> Option<MoviePage> {
+    fn decode(&self, bytes: &[u8]) -> Option<Arc<MoviePage>> {
         let record: PageRecord = serde_json::from_slice(bytes).ok()?;
         let movies = record.movies.into_iter().map(Movie::from).collect();
-        Some(MoviePage::new(movies, record.pages, record.total))
+        Some(Arc::new(MoviePage::new(movies, record.pages, record.total)))
     }
 }
 
-impl Codec<Option<Movie>> for Json {
-    fn encode(&self, movie: &Option<Movie>) -> Vec<u8> {
-        serde_json::to_vec(&movie.as_ref().map(MovieRecord::from)).unwrap_or_default()
+impl Codec<Option<Arc<Movie>>> for Json {
+    fn encode(&self, movie: &Option<Arc<Movie>>) -> Vec<u8> {
+        serde_json::to_vec(&movie.as_deref().map(MovieRecord::from)).unwrap_or_default()
     }
 
-    fn decode(&self, bytes: &[u8]) -> Option<Option<Movie>> {
+    fn decode(&self, bytes: &[u8]) -> Option<Option<Arc<Movie>>> {
         let record: Option<MovieRecord> = serde_json::from_slice(bytes).ok()?;
-        Some(record.map(Movie::from))
+        Some(record.map(|record| Arc::new(record.into())))
     }
 }
 

@@ -152,7 +152,7 @@ async fn what_the_source_gave_is_kept_and_outlives_source_and_process() {
     let first = service.popular(caller, &popular(1)).await.unwrap();
     assert_eq!((first.value.movies.len(), first.value.pages, first.value.total), (2, 7, 133));
     let details = service.movie(caller, 1).await.unwrap();
-    assert_eq!((&details.value, details.freshness), (&movie(1), Freshness::Fetched));
+    assert_eq!((&*details.value, details.freshness), (&movie(1), Freshness::Fetched));
     assert_error!(service.movie(caller, 100).await, ServiceError::NotFound);
     assert_eq!(bench.asked().len(), 3);
     assert_eq!(service.popular(caller, &popular(1)).await.unwrap().freshness, Freshness::Kept);
@@ -168,7 +168,7 @@ async fn what_the_source_gave_is_kept_and_outlives_source_and_process() {
     let kept = restarted.popular(caller, &popular(1)).await.unwrap();
     assert_eq!((kept.value, kept.at, kept.freshness), (first.value, first.at, Freshness::StandingIn));
     let kept = restarted.movie(caller, 1).await.unwrap();
-    assert_eq!((kept.value, kept.freshness), (movie(1), Freshness::StandingIn), "details and all");
+    assert_eq!((&*kept.value, kept.freshness), (&movie(1), Freshness::StandingIn), "details and all");
     assert_error!(restarted.movie(caller, 100).await, ServiceError::NotFound);
     assert_eq!(bench.asked().len(), 1, "pages and movies have one breaker");
     assert!(is_upstream(&restarted.movie(caller, 3).await));

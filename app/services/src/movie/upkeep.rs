@@ -1,5 +1,6 @@
 //! Keeping the details of movies young.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use malecon_domain::{Freshness, Movie, Sourced};
@@ -46,7 +47,7 @@ impl MovieService {
                         break;
                     }
                     Ok(Sourced { value, at, .. }) => {
-                        let movie = value.unwrap_or_else(|| Movie { id, ..Movie::default() });
+                        let movie = value.unwrap_or_else(|| Arc::new(Movie { id, ..Movie::default() }));
                         movies.refresh(&movie, at).await?;
                         upkeep.refreshed += 1;
                     }

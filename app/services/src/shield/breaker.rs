@@ -61,9 +61,8 @@ impl Breaker {
     /// Takes note of a failed call, and tells how long the upstream rests.
     pub(crate) fn failed(&self, error: &GatewayError, now: Instant, rest: Duration) -> Duration {
         let rest = match error {
-            // It answers, and others may get more out of it.
-            GatewayError::Refused(_) => return Duration::ZERO,
-            GatewayError::Unavailable(_) | GatewayError::Malformed(_) => rest,
+            // Who is refused once, and asks on, is soon refused for ever.
+            GatewayError::Refused(_) | GatewayError::Unavailable(_) | GatewayError::Malformed(_) => rest,
             GatewayError::RateLimited { retry_after } => {
                 rest.max(retry_after.unwrap_or_default().min(LONGEST_REST))
             }

@@ -1,15 +1,16 @@
 //! Logins, and the access and refresh tokens that follow from them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use malecon_domain::{Email, Instant, Principal, User};
-use malecon_ports::{Claims, Limit, NewRefresh, Rotation, SigningKey};
+use malecon_ports::{Claims, Limit, NewRefresh, RepositoryError, Rotation, SigningKey};
 use rand::RngCore;
 
 use super::{Caller, TokenService, believing, hash_token, random};
 use crate::ServiceError;
+use crate::meter::{attempt, guess};
 
 /// How long an access token lasts.
 const ACCESS: Duration = Duration::from_secs(600);
@@ -18,9 +19,11 @@ const REFRESH: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Who makes access tokens, and for whom.
 const ISSUER: &str = "malecon";
 const AUDIENCE: &str = "malecon";
-/// Attempts to log in: from one address, and as one user.
+/// Attempts to log in from one address, and those that fail as one user.
 const PER_ADDRESS: Limit = Limit { quota: 30, window: Duration::from_secs(60) };
-const PER_ACCOUNT: Limit = Limit { quota: 10, window: Duration::from_secs(60) };
+pub(super) const PER_ACCOUNT: Limit = Limit { quota: 10, window: Duration::from_secs(60) };
+/// What is said of every login that fails.
+const WRONG: ServiceError = ServiceError::Unauthenticated("e-mail address or password is wrong");
 
 /// What a login gives.
 #[derive(Clone, PartialEq, Eq)]
@@ -34,8 +37,8 @@ pub struct TokenPair {
 }
 
 impl TokenService {
-    /// Logs a user in. An address or an account that fails too often has to wait; an unknown user
-    /// takes as long as a wrong password.
+    /// Logs a user in. An address that tries too often has to wait, and so has an account that fails
+    /// too often; an unknown user takes as long as a wrong password.
     ///
     /// # Errors
     /// `Unauthenticated`, `Limited`, `Unavailable`.
@@ -47,19 +50,23 @@ impl TokenService {
     ) -> Result<TokenPair, ServiceError> {
         let email = Email::new(email);
         let account = email.as_ref().map_or_else(|| "none".to_owned(), |email| email.as_str().to_owned());
+        let limiter = &*self.ports.limiter;
         if let Some(address) = address {
-            self.attempt(&format!("login-from-{address}"), PER_ADDRESS).await?;
+            attempt(limiter, &format!("login-from-{}", network(address)), 1, PER_ADDRESS).await?;
         }
-        self.attempt(&format!("login-as-{}", hex(&hash_token(&account).0)), PER_ACCOUNT).await?;
-        let known = match &email {
-            Some(email) => self.ports.users.find_by_email(email).await?,
-            None => None,
-        };
-        let hash = known.as_ref().and_then(|(_, hash)| hash.clone());
-        let fits = self.ports.hasher.fits(password, hash).await?;
-        match known {
-            Some((user, Some(_))) if fits && !user.disabled => self.begin(&user).await,
-            _ => Err(ServiceError::Unauthenticated("e-mail address or password is wrong")),
+        let key = format!("login-as-{}", hex(&hash_token(&account).0));
+        let user = guess(limiter, &key, PER_ACCOUNT, async {
+            let known = match &email {
+                Some(email) => self.ports.users.find_by_email(email).await?,
+                None => None,
+            };
+            let hash = known.as_ref().and_then(|(_, hash)| hash.clone());
+            let fits = self.ports.hasher.fits(password, hash).await?;
+            Ok(known.filter(|(user, hash)| fits && hash.is_some() && !user.disabled))
+        });
+        match user.await? {
+            Some((user, _)) => self.begin(&user).await,
+            None => Err(WRONG),
         }
     }
 
@@ -103,17 +110,13 @@ impl TokenService {
         Ok(())
     }
 
-    async fn attempt(&self, key: &str, limit: Limit) -> Result<(), ServiceError> {
-        match self.ports.limiter.take(key, 1, limit).await {
-            Ok(taken) if !taken.granted => Err(ServiceError::Limited { retry_after: taken.reset }),
-            // Without a counter the slow hash is what is left against guessing.
-            Ok(_) | Err(_) => Ok(()),
-        }
-    }
-
     async fn begin(&self, user: &User) -> Result<TokenPair, ServiceError> {
         let (token, next) = self.next_refresh();
-        let session = self.ports.sessions.begin(user, &next).await?;
+        let session = self.ports.sessions.begin(user, &next).await.map_err(|error| match error {
+            // The user has gone in the meantime.
+            RepositoryError::MissingReference(_) => WRONG,
+            error => error.into(),
+        })?;
         self.pair(user, session, token).await
     }
 
@@ -195,13 +198,21 @@ impl TokenService {
     }
 }
 
-fn new_key() -> SigningKey {
+pub(crate) fn new_key() -> SigningKey {
     let mut bits = vec![0; 64];
     rand::rng().fill_bytes(&mut bits);
     SigningKey(bits)
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Whoever has an IPv6 address has all of its /64; an IPv4 address is one, however it is written.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address => address,
+    }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 

@@ -1,8 +1,10 @@
 //! Tokens on a clock that is turned by hand.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Mutex;
 
+use futures_util::FutureExt;
 use malecon_domain::{Email, Password, Profile, Role, UserChange};
 use malecon_memory::{ManualClock, MemoryRateLimiter, MemoryUsers};
 use malecon_ports::{Claims, MockPasswordHasher, NewUser, SecretError, UserWrite};
@@ -152,9 +154,12 @@ async fn what_is_given_is_the_only_key_and_is_not_rotated() {
 }
 
 #[tokio::test]
-async fn attempts_are_counted_by_account_and_by_address() {
+async fn failures_are_counted_by_account_and_attempts_by_address() {
     let bench = bench().await;
-    let from = |n: u8| Some(std::net::IpAddr::from([10, 0, 0, n]));
+    let from = |n: u8| Some(IpAddr::from([10, 0, 0, n]));
+    for n in 0..20 {
+        bench.service.login("ana@example.com", "correct horse", from(n)).await.unwrap();
+    }
     for n in 0..10 {
         let refused = bench.service.login("ana@example.com", "wrong", from(n)).await;
         assert!(matches!(refused, Err(ServiceError::Unauthenticated(_))));
@@ -170,4 +175,63 @@ async fn attempts_are_counted_by_account_and_by_address() {
         bench.service.login("somebody@example.com", "wrong", from(200)).await,
         Err(ServiceError::Limited { .. })
     ));
+}
+
+#[tokio::test]
+async fn many_guesses_at_once_are_no_more_than_many_in_turn() {
+    let mut bench = bench().await;
+    let mut hasher = MockPasswordHasher::new();
+    // Ten others fail while this one is checked.
+    let limiter = Arc::clone(&bench.service.ports.limiter);
+    hasher.expect_fits().returning(move |_, _| {
+        let key = format!("login-as-{}", hex(&hash_token("ana@example.com").0));
+        let failed = limiter.take(&key, 10, session::PER_ACCOUNT).now_or_never();
+        assert!(failed.unwrap().unwrap().granted);
+        Ok(true)
+    });
+    bench.service.ports.hasher = Arc::new(hasher);
+    assert!(matches!(bench.log_in().await, Err(ServiceError::Limited { .. })));
+}
+
+#[tokio::test]
+async fn an_ipv6_address_stands_for_its_network() {
+    let bench = bench().await;
+    let log_in = async |from: &str| {
+        let address = Some(from.parse::<IpAddr>().unwrap());
+        bench.service.login("ana@example.com", "correct horse", address).await
+    };
+    for n in 0..30 {
+        log_in(&format!("2001:db8:1:2:{n}::{n}")).await.unwrap();
+        log_in(&format!("::ffff:10.0.0.{n}")).await.unwrap();
+        log_in("10.0.1.1").await.unwrap();
+    }
+    for limited in ["2001:db8:1:2:ffff::1", "10.0.1.1", "::ffff:10.0.1.1"] {
+        assert!(matches!(log_in(limited).await, Err(ServiceError::Limited { .. })), "{limited}");
+    }
+    for other in ["2001:db8:1:3::1", "10.0.0.1", "10.0.1.2"] {
+        assert!(log_in(other).await.is_ok(), "{other}");
+    }
+}
+
+#[tokio::test]
+async fn a_user_that_has_just_gone_is_no_user() {
+    let bench = bench().await;
+    // Its users are as they were a moment ago.
+    let now = MemoryUsers::default();
+    let mut ports = bench.service.ports.clone();
+    (ports.tokens, ports.sessions) = (Arc::new(now.clone()), Arc::new(now));
+    let late = TokenService::new(ports, None);
+    let refused = late.login("ana@example.com", "correct horse", None).await;
+    let wrong = late.login("ana@example.com", "wrong", None).await;
+    match (refused, wrong) {
+        (Err(ServiceError::Unauthenticated(one)), Err(ServiceError::Unauthenticated(other))) => {
+            assert_eq!(one, other);
+        }
+        _ => panic!("a login went on"),
+    }
+    let ana = Principal::from(&bench.user);
+    let by_itself = late.add(&ana, ana.user_id, "t", None).await;
+    assert!(matches!(by_itself, Err(ServiceError::NotFound)));
+    let unattended = late.add_unattended(ana.user_id, "t", None).await;
+    assert!(matches!(unattended, Err(ServiceError::NotFound)));
 }

@@ -26,6 +26,37 @@ async fn a_number_that_tmdb_does_not_know_is_an_answer() {
 }
 
 #[rstest]
+#[case::portal("content-type: text/html\r\n", "<html>Please pay", "<html>Please pay")]
+#[case::nothing("", "", "begins with")]
+#[case::json_of_others(JSON, r#"{"message": "no route"}"#, "no route")]
+#[case::another_code(JSON, r#"{"status_code": 6, "status_message": "Invalid id"}"#, "status_code")]
+#[case::text(JSON, r#"{"status_code": "34"}"#, "34")]
+#[tokio::test]
+async fn a_404_of_somebody_else_is_malformed(#[case] kind: &str, #[case] body: &str, #[case] words: &str) {
+    let (log, _guard) = Log::begin();
+    let (tmdb, stub) = against(answer("404 Not Found", kind, body)).await;
+    let error = tmdb.movie(1).await.unwrap_err();
+    let GatewayError::Malformed(cause) = error else { panic!("{error:?}") };
+    assert!(cause.to_string().contains(words), "{cause}");
+    assert_eq!((stub.asked(), log.text().lines().count()), (1, 1), "{}", log.text());
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_one_line_in_the_log() {
+    for body in ["<html>Sorry", r#"{"results": "none"}"#, &listed(&[json!({})]).to_string()] {
+        let (log, _guard) = Log::begin();
+        let (tmdb, stub) = against(ok(body)).await;
+        tmdb.popular(&query(1)).await.unwrap_err();
+        tmdb.movie(1).await.unwrap_err();
+        let text = log.text();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        let parts = ["ERROR", stub.url.authority(), "attempts=1 status=200", "malformed"];
+        assert!(lines.iter().all(|line| parts.iter().all(|part| line.contains(part))), "{text}");
+    }
+}
+
+#[rstest]
 #[case("400 Bad Request", r#"{"status_code": 22, "status_message": "Invalid page"}"#, "Invalid page")]
 #[case("401 Unauthorized", r#"{"status_code": 7, "status_message": "Invalid key"}"#, "Invalid key")]
 #[case("422 Unprocessable", r#"{"errors": ["query must be provided"]}"#, "query must be")]

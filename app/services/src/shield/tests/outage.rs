@@ -95,24 +95,37 @@ async fn with_nothing_kept_an_outage_is_an_error_at_once() {
 }
 
 #[tokio::test]
-async fn a_refusal_leaves_the_breaker_as_it_is() {
+async fn a_refusal_is_told_as_such() {
     let bench = bench();
     bench.upstream.fail(Some(refused));
-    for _ in 0..3 {
-        let error = bench.get().await.unwrap_err();
-        let service = error.clone().into_service("it");
-        assert!(matches!(error, ShieldError::Gateway { retry_after, .. } if retry_after.is_zero()));
-        let crate::ServiceError::Unavailable { lack, retry_after, .. } = service else {
-            panic!("{service:?}")
-        };
-        assert_eq!((lack, retry_after), (crate::Lack::UpstreamWrong, SECOND));
+    let service = bench.get().await.unwrap_err().into_service("it");
+    let crate::ServiceError::Unavailable { lack, retry_after, .. } = service else { panic!("{service:?}") };
+    assert_eq!((lack, retry_after), (crate::Lack::UpstreamWrong, SECOND * 5));
+}
+
+#[tokio::test]
+async fn what_takes_too_long_is_as_good_as_down_until_it_lands() {
+    let bench = bench();
+    bench.upstream.hang();
+    let first = bench.ask("key");
+    settle().await;
+    bench.turn(PATIENCE).await;
+    assert!(matches!(first.await.unwrap(), Err(ShieldError::Late)));
+    for key in ["key", "other"] {
+        let answer = bench.ask(key);
+        settle().await;
+        assert!(answer.is_finished(), "nobody waits as long again");
+        assert!(matches!(answer.await.unwrap(), Err(ShieldError::Resting { .. })));
     }
-    assert_eq!(bench.upstream.calls(), 3, "failures are not kept");
+    bench.upstream.go_on();
+    settle().await;
     assert_eq!(bench.breaker.stand(bench.clock.now()), Stand::Closed);
+    bench.gives("value 1", Freshness::Kept).await;
 }
 
 #[rstest]
 #[case::down(down, 5)]
+#[case::refused(refused, 5)]
 #[case::nonsense(|| GatewayError::Malformed("what is this".into()), 5)]
 #[case::too_often(|| GatewayError::RateLimited { retry_after: None }, 5)]
 #[case::too_often_soon(|| GatewayError::RateLimited { retry_after: Some(SECOND) }, 5)]

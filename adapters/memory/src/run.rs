@@ -1,0 +1,252 @@
+//! Runs in RAM, and those who take them up.
+
+use std::collections::HashSet;
+use std::sync::MutexGuard;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use malecon_domain::{
+    Attempt, AttemptEnd, Instant, NewRun, Next, Run, RunId, RunQuery, RunState, RunTally, Trace,
+};
+use malecon_ports::{Hold, RepositoryError, RunLease, RunRepository, RunWrite, TaskQueue};
+
+use crate::MemoryTasks;
+use crate::clock::later;
+use crate::task::State;
+
+/// A run and its attempts.
+pub(crate) struct Kept {
+    pub(crate) run: Run,
+    attempts: Vec<Attempt>,
+    /// Until when a running one is its owner's.
+    lease_until: Instant,
+    /// Whether somebody has cancelled it while it was running.
+    cancelled: bool,
+}
+
+impl Kept {
+    /// Since when it could be claimed, if it can be now.
+    fn due_since(&self, now: Instant) -> Option<Instant> {
+        let since = match self.run.state {
+            RunState::Queued => self.run.due_at,
+            RunState::Running => self.lease_until,
+            RunState::Succeeded | RunState::Failed | RunState::Cancelled => return None,
+        };
+        (since <= now).then_some(since)
+    }
+
+    fn is_held(&self, lease: &RunLease) -> bool {
+        self.run.state == RunState::Running && self.run.attempts == lease.attempt
+    }
+
+    fn begin(&mut self, now: Instant, lease: Duration) {
+        self.run.state = RunState::Running;
+        self.run.attempts += 1;
+        self.run.started_at.get_or_insert(now);
+        self.lease_until = later(now, lease);
+        self.attempts.push(Attempt {
+            number: self.run.attempts,
+            started_at: now,
+            ended_at: None,
+            end: None,
+            trace: Trace::default(),
+        });
+    }
+
+    fn end(&mut self, now: Instant, next: Next, end: AttemptEnd, trace: Trace) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            (attempt.ended_at, attempt.end, attempt.trace) = (Some(now), Some(end), trace);
+        }
+        match next {
+            Next::Over(AttemptEnd::Succeeded) => self.close(now, RunState::Succeeded),
+            Next::Over(AttemptEnd::Failed | AttemptEnd::Lost) => self.close(now, RunState::Failed),
+            Next::Over(AttemptEnd::Cancelled) => self.close(now, RunState::Cancelled),
+            Next::Again(_) if self.cancelled => self.close(now, RunState::Cancelled),
+            Next::Again(_) if self.run.attempts >= self.run.max_attempts => {
+                self.close(now, RunState::Failed);
+            }
+            Next::Again(time) => {
+                (self.run.state, self.run.due_at) = (RunState::Queued, later(now, time));
+            }
+        }
+    }
+
+    fn close(&mut self, now: Instant, state: RunState) {
+        (self.run.state, self.run.ended_at) = (state, Some(now));
+    }
+}
+
+impl MemoryTasks {
+    /// Adds a run, and makes it its task's latest. Those who wait are still to be woken.
+    pub(crate) fn put(&self, state: &mut State, new: &NewRun) -> Result<RunWrite, RepositoryError> {
+        let there = new.once.as_ref().and_then(|once| state.keys.get(&once.key));
+        if let Some(kept) = there.and_then(|id| state.runs.get(id)) {
+            return Ok(RunWrite::There(kept.run.clone()));
+        }
+        if state.runs.contains_key(&new.id) {
+            return Err(RepositoryError::Conflict(format!("there is a run {}", new.id)));
+        }
+        if let Some(owner) = new.owner {
+            self.owner(state, owner)?;
+        }
+        if let Some(id) = new.task_id {
+            let missing = || RepositoryError::MissingReference(format!("there is no task {id}"));
+            state.tasks.get_mut(&id).ok_or_else(missing)?.latest = Some(new.id);
+        }
+        let now = self.clock.now();
+        let run = Run {
+            id: new.id,
+            owner: new.owner,
+            task_id: new.task_id,
+            job: new.job.clone(),
+            lane: new.lane.clone(),
+            state: RunState::Queued,
+            attempts: 0,
+            max_attempts: new.max_attempts,
+            once: new.once.clone(),
+            replayed_from: new.replayed_from,
+            created_at: now,
+            due_at: later(now, new.delay),
+            started_at: None,
+            ended_at: None,
+        };
+        state.keys.extend(new.once.as_ref().map(|once| (once.key.clone(), new.id)));
+        let kept = Kept { run: run.clone(), attempts: vec![], lease_until: now, cancelled: false };
+        state.runs.insert(new.id, kept);
+        (state.added, state.fresh) = (state.added + 1, true);
+        Ok(RunWrite::Added(run))
+    }
+
+    /// Lets go of the state, and wakes those who wait.
+    pub(crate) fn wake(mut state: MutexGuard<'_, State>) {
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+#[async_trait]
+impl RunRepository for MemoryTasks {
+    async fn add(&self, new: &NewRun) -> Result<RunWrite, RepositoryError> {
+        let mut state = self.state();
+        let write = self.put(&mut state, new)?;
+        Self::wake(state);
+        Ok(write)
+    }
+
+    async fn find(&self, id: RunId) -> Result<Option<Run>, RepositoryError> {
+        Ok(self.state().runs.get(&id).map(|kept| kept.run.clone()))
+    }
+
+    async fn attempts(&self, id: RunId) -> Result<Vec<Attempt>, RepositoryError> {
+        Ok(self.state().runs.get(&id).map(|kept| kept.attempts.clone()).unwrap_or_default())
+    }
+
+    async fn list(&self, query: &RunQuery) -> Result<Vec<Run>, RepositoryError> {
+        let state = self.state();
+        let runs = state.runs.values().rev().map(|kept| &kept.run);
+        let wanted = runs.filter(|run| run.task_id == Some(query.task_id));
+        let older = wanted.filter(|run| query.before.is_none_or(|before| run.id < before));
+        Ok(older.take(query.most as usize).cloned().collect())
+    }
+
+    async fn cancel(&self, id: RunId) -> Result<Option<Run>, RepositoryError> {
+        let mut state = self.state();
+        let Some(kept) = state.runs.get_mut(&id) else { return Ok(None) };
+        match kept.run.state {
+            RunState::Queued => kept.close(self.clock.now(), RunState::Cancelled),
+            RunState::Running => kept.cancelled = true,
+            RunState::Succeeded | RunState::Failed | RunState::Cancelled => {}
+        }
+        Ok(Some(kept.run.clone()))
+    }
+
+    async fn tally(&self) -> Result<RunTally, RepositoryError> {
+        let (state, now) = (self.state(), self.clock.now());
+        let mut tally = RunTally::default();
+        for Kept { run, .. } in state.runs.values() {
+            tally.running += u64::from(run.state == RunState::Running);
+            if run.state == RunState::Queued {
+                tally.queued += 1;
+                // It fails for what is not due.
+                let wait = (now - run.due_at).to_std().unwrap_or_default();
+                tally.longest_wait = tally.longest_wait.max(wait);
+            }
+        }
+        Ok(tally)
+    }
+
+    async fn prune(&self, older_than: Duration, most: u32) -> Result<u64, RepositoryError> {
+        let (mut state, now) = (self.state(), self.clock.now());
+        let latest: HashSet<RunId> = state.tasks.values().filter_map(|kept| kept.latest).collect();
+        let is_old = |run: &&Run| {
+            run.ended_at.is_some_and(|end| later(end, older_than) <= now) && !latest.contains(&run.id)
+        };
+        let runs = state.runs.values().map(|kept| &kept.run);
+        let old: HashSet<RunId> = runs.filter(is_old).map(|run| run.id).take(most as usize).collect();
+        state.remove_runs(|run| old.contains(&run.id));
+        Ok(old.len() as u64)
+    }
+}
+
+#[async_trait]
+impl TaskQueue for MemoryTasks {
+    async fn claim(&self, full: &[String], lease: Duration) -> Result<Option<Run>, RepositoryError> {
+        let (mut state, now) = (self.state(), self.clock.now());
+        loop {
+            let open = state.runs.values_mut().filter(|kept| !full.contains(&kept.run.lane));
+            let due = open.filter_map(|kept| kept.due_since(now).map(|since| (since, kept)));
+            let Some((since, kept)) = due.min_by_key(|(since, _)| *since) else { return Ok(None) };
+            if kept.run.state == RunState::Running {
+                kept.end(now, Next::Again(Duration::ZERO), AttemptEnd::Lost, Trace::default());
+                kept.run.due_at = since;
+            }
+            if kept.run.state == RunState::Queued {
+                kept.begin(now, lease);
+                return Ok(Some(kept.run.clone()));
+            }
+        }
+    }
+
+    async fn renew(&self, lease: &RunLease, time: Duration) -> Result<Hold, RepositoryError> {
+        let mut state = self.state();
+        let Some(kept) = state.runs.get_mut(&lease.id).filter(|kept| kept.is_held(lease)) else {
+            return Ok(Hold::Lost);
+        };
+        kept.lease_until = later(self.clock.now(), time);
+        Ok(if kept.cancelled { Hold::Cancelled } else { Hold::Held })
+    }
+
+    async fn finish(&self, lease: &RunLease, next: Next, trace: &Trace) -> Result<bool, RepositoryError> {
+        let mut state = self.state();
+        let Some(kept) = state.runs.get_mut(&lease.id).filter(|kept| kept.is_held(lease)) else {
+            return Ok(false);
+        };
+        let end = match next {
+            Next::Over(end) => end,
+            Next::Again(_) => AttemptEnd::Failed,
+        };
+        kept.end(self.clock.now(), next, end, trace.clone());
+        Ok(true)
+    }
+
+    async fn wait(&self, most: Duration) {
+        let (mut time_out, mut known) = (self.clock.sleep(most), None);
+        std::future::poll_fn(|context| {
+            if time_out.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+            let mut state = self.state();
+            // What was added just before is found once, by whoever waits next.
+            if *known.get_or_insert(state.added) != state.added || std::mem::take(&mut state.fresh) {
+                return Poll::Ready(());
+            }
+            if !state.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+                state.waiting.push(context.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+}

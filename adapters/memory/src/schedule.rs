@@ -1,0 +1,50 @@
+//! When the tasks in RAM are run by themselves.
+
+use async_trait::async_trait;
+use malecon_domain::{DueTask, Instant, NewRun};
+use malecon_ports::{RepositoryError, ScheduleRepository};
+
+use crate::MemoryTasks;
+use crate::task::Tick;
+
+#[async_trait]
+impl ScheduleRepository for MemoryTasks {
+    async fn due(&self, most: u32) -> Result<Vec<DueTask>, RepositoryError> {
+        let (state, now) = (self.state(), self.clock.now());
+        let due = |tick| match tick {
+            Tick::Never => None,
+            Tick::ToBePlanned => Some(None),
+            Tick::At(tick) => (tick <= now).then_some(Some(tick)),
+        };
+        let tasks = state.tasks.values().filter_map(|kept| due(kept.tick).map(|tick| (tick, kept)));
+        let mut tasks: Vec<_> = tasks.collect();
+        tasks.sort_by_key(|(tick, _)| *tick);
+        let shown = |(tick, kept)| DueTask { task: state.shown(kept), tick, now };
+        Ok(tasks.into_iter().take(most as usize).map(shown).collect())
+    }
+
+    async fn advance(
+        &self,
+        due: &DueTask,
+        next: Option<Instant>,
+        run: Option<NewRun>,
+    ) -> Result<bool, RepositoryError> {
+        let mut state = self.state();
+        let seen = due.tick.map_or(Tick::ToBePlanned, Tick::At);
+        let is_seen = state
+            .tasks
+            .get(&due.task.id)
+            .is_some_and(|kept| (kept.task.revision, kept.tick) == (due.task.revision, seen));
+        if !is_seen {
+            return Ok(false);
+        }
+        if let Some(run) = &run {
+            self.put(&mut state, run)?;
+        }
+        if let Some(kept) = state.tasks.get_mut(&due.task.id) {
+            kept.tick = next.map_or(Tick::Never, Tick::At);
+        }
+        Self::wake(state);
+        Ok(true)
+    }
+}

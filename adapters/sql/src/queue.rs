@@ -1,0 +1,154 @@
+//! The queue: due runs of the table, each leased to one owner by the database's clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use malecon_domain::{AttemptEnd, Next, Run, RunState, Trace};
+use malecon_ports::{Hold, RepositoryError, RunLease, TaskQueue};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, Value};
+use tokio::sync::Notify;
+
+use crate::entity::call::{TraceJson, write};
+use crate::entity::run::Entity;
+use crate::error::classify;
+use crate::movie::{execute, statement};
+use crate::store::{begin, clock, micros, unlocked};
+
+/// What becomes of a run whose attempt failed at `$1`: it is due again after `$2`, or over.
+const AGAIN: &str = "state = CASE WHEN cancelled THEN 'cancelled' \
+     WHEN attempts >= max_attempts THEN 'failed' ELSE 'queued' END, \
+     due_at = CASE WHEN cancelled OR attempts >= max_attempts THEN due_at ELSE $1 + $2 END, \
+     ended_at = CASE WHEN cancelled OR attempts >= max_attempts THEN $1 END, lease_until = NULL";
+
+/// What becomes of a run that is over at `$1`, in the state `$2`.
+const OVER: &str = "state = $2, ended_at = $1, lease_until = NULL";
+
+/// The queue of one database.
+#[derive(Clone, Debug)]
+pub struct SqlQueue {
+    db: DatabaseConnection,
+    added: Arc<Notify>,
+}
+
+impl SqlQueue {
+    pub(crate) fn new(db: DatabaseConnection, added: Arc<Notify>) -> Self {
+        Self { db, added }
+    }
+}
+
+#[async_trait]
+impl TaskQueue for SqlQueue {
+    async fn claim(&self, full: &[String], lease: Duration) -> Result<Option<Run>, RepositoryError> {
+        let transaction = begin(&self.db).await?;
+        let now = clock(&transaction).await?;
+        free_lapsed(&transaction, now).await?;
+        let run = take(&transaction, full, now, lease).await?;
+        transaction.commit().await.map_err(classify)?;
+        Ok(run)
+    }
+
+    async fn renew(&self, lease: &RunLease, time: Duration) -> Result<Hold, RepositoryError> {
+        let sql = "UPDATE runs SET lease_until = $1 + $2 WHERE id = $3 AND attempts = $4 \
+                   AND state = 'running' AND lease_until > $1 RETURNING cancelled";
+        let now = clock(&self.db).await?;
+        let values = fenced(now, micros(time), lease);
+        let row = self.db.query_one_raw(statement(&self.db, sql, values)).await.map_err(classify)?;
+        Ok(match row.map(|row| row.try_get("", "cancelled")).transpose().map_err(classify)? {
+            Some(false) => Hold::Held,
+            Some(true) => Hold::Cancelled,
+            None => Hold::Lost,
+        })
+    }
+
+    async fn finish(&self, lease: &RunLease, next: Next, trace: &Trace) -> Result<bool, RepositoryError> {
+        let trace = write(&TraceJson::from(trace))?;
+        let (end, change, value): (_, _, Value) = match next {
+            Next::Over(end) => (end, OVER, state_after(end).name().into()),
+            Next::Again(wait) => (AttemptEnd::Failed, AGAIN, micros(wait).into()),
+        };
+        let sql = format!(
+            "UPDATE runs SET {change} WHERE id = $3 AND attempts = $4 \
+             AND state = 'running' AND lease_until > $1"
+        );
+        let transaction = begin(&self.db).await?;
+        let now = clock(&transaction).await?;
+        if execute(&transaction, &sql, fenced(now, value, lease)).await? == 0 {
+            return Ok(false);
+        }
+        let sql = "UPDATE attempts SET ended_at = $1, outcome = $2, trace = $5 \
+                   WHERE run_id = $3 AND number = $4";
+        let values = fenced(now, end.name(), lease).into_iter().chain([trace.into()]);
+        execute(&transaction, sql, values).await?;
+        transaction.commit().await.map_err(classify)?;
+        Ok(true)
+    }
+
+    async fn wait(&self, most: Duration) {
+        // Either is a reason to look.
+        let _ = tokio::time::timeout(most, self.added.notified()).await;
+    }
+}
+
+fn state_after(end: AttemptEnd) -> RunState {
+    match end {
+        AttemptEnd::Succeeded => RunState::Succeeded,
+        AttemptEnd::Failed | AttemptEnd::Lost => RunState::Failed,
+        AttemptEnd::Cancelled => RunState::Cancelled,
+    }
+}
+
+/// Values of a change that only the lease's owner may make.
+fn fenced(now: i64, value: impl Into<Value>, lease: &RunLease) -> [Value; 4] {
+    [now.into(), value.into(), lease.id.to_string().into(), i64::from(lease.attempt).into()]
+}
+
+/// Ends the attempts of those who did not renew their leases.
+async fn free_lapsed(db: &impl ConnectionTrait, now: i64) -> Result<(), RepositoryError> {
+    let sql = format!(
+        "UPDATE runs SET {AGAIN} WHERE id IN \
+         (SELECT id FROM runs WHERE state = 'running' AND lease_until <= $1 {}) \
+         RETURNING id, attempts",
+        unlocked(db.get_database_backend())
+    );
+    let rows = db.query_all_raw(statement(db, sql, [now.into(), 0_i64.into()])).await.map_err(classify)?;
+    let sql = "UPDATE attempts SET ended_at = $1, outcome = $2 WHERE run_id = $3 AND number = $4";
+    for row in rows {
+        let run: String = row.try_get("", "id").map_err(classify)?;
+        let number: i64 = row.try_get("", "attempts").map_err(classify)?;
+        let values = [now.into(), AttemptEnd::Lost.name().into(), run.into(), number.into()];
+        execute(db, sql, values).await?;
+    }
+    Ok(())
+}
+
+/// Takes the run that has been due longest, and begins its next attempt.
+async fn take(
+    db: &impl ConnectionTrait,
+    full: &[String],
+    now: i64,
+    lease: Duration,
+) -> Result<Option<Run>, RepositoryError> {
+    let sql = take_sql(db.get_database_backend(), full.len());
+    let values = [now.into(), micros(lease).into()].into_iter();
+    let values = values.chain(full.iter().map(|lane| lane.as_str().into()));
+    let select = Entity::find().from_raw_sql(statement(db, sql, values));
+    let Some(row) = select.one(db).await.map_err(classify)? else { return Ok(None) };
+    let sql = "INSERT INTO attempts (run_id, number, started_at) VALUES ($1, $2, $3)";
+    execute(db, sql, [row.id.as_str().into(), row.attempts.into(), now.into()]).await?;
+    row.try_into().map(Some)
+}
+
+/// At `$1`, for `$2`; the lanes that are left come after.
+pub(crate) fn take_sql(backend: DbBackend, lanes: usize) -> String {
+    let lanes: Vec<_> = (0..lanes).map(|n| format!("${}", n + 3)).collect();
+    let others =
+        if lanes.is_empty() { String::new() } else { format!("AND lane NOT IN ({})", lanes.join(", ")) };
+    format!(
+        "UPDATE runs SET state = 'running', attempts = attempts + 1, \
+         started_at = COALESCE(started_at, $1), lease_until = $1 + $2 \
+         WHERE id = (SELECT id FROM runs WHERE state = 'queued' AND due_at <= $1 {others} \
+         ORDER BY due_at, id LIMIT 1 {}) RETURNING *",
+        unlocked(backend)
+    )
+}

@@ -1,0 +1,146 @@
+//! Runs and their attempts in tables. Whoever locks several rows goes from a user to its tasks to
+//! their runs, or takes only what nobody holds, so that nobody waits in a circle.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use malecon_domain::{Attempt, NewRun, Run, RunId, RunQuery, RunTally};
+use malecon_ports::{RepositoryError, RunRepository, RunWrite};
+use sea_orm::sea_query::{LockType, OnConflict};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect,
+};
+use tokio::sync::Notify;
+
+use crate::entity::run::{Column, Entity, row};
+use crate::entity::{attempt, user};
+use crate::error::classify;
+use crate::movie::{execute, statement};
+use crate::store::{begin, clock, micros, one, unlocked};
+
+/// The runs of one database.
+#[derive(Clone, Debug)]
+pub struct SqlRuns {
+    db: DatabaseConnection,
+    added: Arc<Notify>,
+}
+
+impl SqlRuns {
+    pub(crate) fn new(db: DatabaseConnection, added: Arc<Notify>) -> Self {
+        Self { db, added }
+    }
+}
+
+#[async_trait]
+impl RunRepository for SqlRuns {
+    async fn add(&self, run: &NewRun) -> Result<RunWrite, RepositoryError> {
+        let transaction = begin(&self.db).await?;
+        hold(&transaction, run.owner).await?;
+        let now = clock(&transaction).await?;
+        show(&transaction, run).await?;
+        let kept = insert(&transaction, run, now).await?;
+        if kept.id != run.id {
+            transaction.rollback().await.map_err(classify)?;
+            return Ok(RunWrite::There(kept));
+        }
+        transaction.commit().await.map_err(classify)?;
+        self.added.notify_one();
+        Ok(RunWrite::Added(kept))
+    }
+
+    async fn find(&self, id: RunId) -> Result<Option<Run>, RepositoryError> {
+        let row = Entity::find_by_id(id.to_string()).one(&self.db).await.map_err(classify)?;
+        row.map(Run::try_from).transpose()
+    }
+
+    async fn attempts(&self, id: RunId) -> Result<Vec<Attempt>, RepositoryError> {
+        let theirs = attempt::Entity::find().filter(attempt::Column::RunId.eq(id.to_string()));
+        let rows = theirs.order_by_asc(attempt::Column::Number).all(&self.db).await.map_err(classify)?;
+        rows.into_iter().map(Attempt::try_from).collect()
+    }
+
+    async fn list(&self, query: &RunQuery) -> Result<Vec<Run>, RepositoryError> {
+        let is_older = query.before.map(|id| Column::Id.lt(id.to_string()));
+        let theirs = Entity::find()
+            .filter(Condition::all().add(Column::TaskId.eq(query.task_id)).add_option(is_older))
+            .order_by_desc(Column::Id)
+            .limit(u64::from(query.most));
+        let rows = theirs.all(&self.db).await.map_err(classify)?;
+        rows.into_iter().map(Run::try_from).collect()
+    }
+
+    async fn cancel(&self, id: RunId) -> Result<Option<Run>, RepositoryError> {
+        let sql = "UPDATE runs SET cancelled = TRUE, \
+                   state = CASE state WHEN 'queued' THEN 'cancelled' ELSE state END, \
+                   ended_at = CASE state WHEN 'queued' THEN $1 END \
+                   WHERE id = $2 AND state IN ('queued', 'running')";
+        let now = clock(&self.db).await?;
+        execute(&self.db, sql, [now.into(), id.to_string().into()]).await?;
+        self.find(id).await
+    }
+
+    async fn tally(&self) -> Result<RunTally, RepositoryError> {
+        let sql = "SELECT (SELECT COUNT(*) FROM runs WHERE state = 'queued') AS queued, \
+                   (SELECT COUNT(*) FROM runs WHERE state = 'running') AS running, \
+                   (SELECT MIN(due_at) FROM runs WHERE state = 'queued') AS due_at";
+        let now = clock(&self.db).await?;
+        let read = async {
+            let row = one(self.db.query_one_raw(statement(&self.db, sql, [])).await?)?;
+            let due_at: Option<i64> = row.try_get("", "due_at")?;
+            let waited = due_at.map_or(0, |due_at| u64::try_from(now - due_at).unwrap_or(0));
+            Ok(RunTally {
+                queued: row.try_get::<i64>("", "queued")?.unsigned_abs(),
+                running: row.try_get::<i64>("", "running")?.unsigned_abs(),
+                longest_wait: Duration::from_micros(waited),
+            })
+        };
+        read.await.map_err(classify)
+    }
+
+    async fn prune(&self, older_than: Duration, most: u32) -> Result<u64, RepositoryError> {
+        // Materialized, or PostgreSQL may look for other rows once it has found as many as it should.
+        let sql = format!(
+            "WITH old AS MATERIALIZED (SELECT id FROM runs WHERE ended_at <= $1 AND NOT EXISTS \
+             (SELECT 1 FROM tasks WHERE tasks.id = runs.task_id AND tasks.last_run = runs.id) \
+             ORDER BY ended_at LIMIT $2 {}) DELETE FROM runs WHERE id IN (SELECT id FROM old)",
+            unlocked(self.db.get_database_backend())
+        );
+        let before = clock(&self.db).await? - micros(older_than);
+        execute(&self.db, &sql, [before.into(), i64::from(most).into()]).await
+    }
+}
+
+/// Makes a run its task's latest.
+pub(crate) async fn show(transaction: &impl ConnectionTrait, run: &NewRun) -> Result<(), RepositoryError> {
+    if let Some(task_id) = run.task_id {
+        let values = [run.id.to_string().into(), task_id.into()];
+        execute(transaction, "UPDATE tasks SET last_run = $1 WHERE id = $2", values).await?;
+    }
+    Ok(())
+}
+
+/// Inserts a run, unless there is one with its key: the one that is there now.
+pub(crate) async fn insert(
+    transaction: &impl ConnectionTrait,
+    run: &NewRun,
+    now: i64,
+) -> Result<Run, RepositoryError> {
+    // What is there is read by writing nothing new: it can't go before it is read.
+    let or_read = OnConflict::column(Column::OnceKey).update_column(Column::OnceKey).to_owned();
+    let insert = Entity::insert(row(run, now)?).on_conflict(or_read);
+    insert.exec_with_returning(transaction).await.map_err(classify)?.try_into()
+}
+
+/// On PostgreSQL, holds the owner's row: the user comes first, as for whoever removes it.
+pub(crate) async fn hold(
+    transaction: &impl ConnectionTrait,
+    owner: Option<i64>,
+) -> Result<(), RepositoryError> {
+    if let (Some(id), DbBackend::Postgres) = (owner, transaction.get_database_backend()) {
+        let owner = user::Entity::find_by_id(id).lock(LockType::KeyShare).one(transaction);
+        owner.await.map_err(classify)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! When the tasks of a table are run by themselves.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use malecon_domain::{DueTask, Instant, NewRun};
+use malecon_ports::{RepositoryError, ScheduleRepository};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    SelectTwo,
+};
+use tokio::sync::Notify;
+
+use crate::entity::country::instant;
+use crate::entity::run;
+use crate::entity::task::{Column, Entity, Model, TO_BE_PLANNED, task};
+use crate::error::classify;
+use crate::movie::execute;
+use crate::run::{hold, insert, show};
+use crate::store::{begin, clock};
+
+/// The schedules of one database.
+#[derive(Clone, Debug)]
+pub struct SqlSchedules {
+    db: DatabaseConnection,
+    added: Arc<Notify>,
+}
+
+impl SqlSchedules {
+    pub(crate) fn new(db: DatabaseConnection, added: Arc<Notify>) -> Self {
+        Self { db, added }
+    }
+}
+
+#[async_trait]
+impl ScheduleRepository for SqlSchedules {
+    async fn due(&self, most: u32) -> Result<Vec<DueTask>, RepositoryError> {
+        let now = clock(&self.db).await?;
+        let (mut due, mut all_read) = (vec![], Ok(()));
+        for (row, last_run) in due_at(now, most).all(&self.db).await.map_err(classify)? {
+            let (id, revision, tick) = (row.id, row.revision, row.tick.unwrap_or(TO_BE_PLANNED));
+            match due_task(row, last_run, tick, now) {
+                Ok(task) => due.push(task),
+                Err(error) => {
+                    // This is told once. Then it has no tick until it is changed, or it would be in
+                    // the way of others for ever.
+                    plan(&self.db, (id, revision, tick), None).await?;
+                    all_read = Err(error);
+                }
+            }
+        }
+        all_read.map(|()| due)
+    }
+
+    async fn advance(
+        &self,
+        due: &DueTask,
+        next: Option<Instant>,
+        run: Option<NewRun>,
+    ) -> Result<bool, RepositoryError> {
+        let transaction = begin(&self.db).await?;
+        // Before the task: see `crate::run`.
+        hold(&transaction, run.as_ref().and_then(|run| run.owner)).await?;
+        let tick = due.tick.map_or(TO_BE_PLANNED, |tick| tick.timestamp_micros());
+        let next = next.map(|next| next.timestamp_micros());
+        if !plan(&transaction, (due.task.id, due.task.revision, tick), next).await? {
+            return Ok(false);
+        }
+        if let Some(run) = &run {
+            let now = clock(&transaction).await?;
+            if insert(&transaction, run, now).await?.id == run.id {
+                show(&transaction, run).await?;
+            }
+        }
+        transaction.commit().await.map_err(classify)?;
+        if run.is_some() {
+            self.added.notify_one();
+        }
+        Ok(true)
+    }
+}
+
+pub(crate) fn due_at(now: i64, most: u32) -> SelectTwo<Entity, run::Entity> {
+    let due = Entity::find().find_also_related(run::Entity).filter(Column::Tick.lte(now));
+    due.order_by_asc(Column::Tick).order_by_asc(Column::Id).limit(u64::from(most))
+}
+
+fn due_task(
+    row: Model,
+    last_run: Option<run::Model>,
+    tick: i64,
+    now: i64,
+) -> Result<DueTask, RepositoryError> {
+    let tick = (tick != TO_BE_PLANNED).then(|| instant(tick)).transpose()?;
+    Ok(DueTask { task: task((row, last_run))?, tick, now: instant(now)? })
+}
+
+/// Sets the tick of a task that is as it was seen: its number, revision and tick. Whether it was.
+async fn plan(
+    db: &impl ConnectionTrait,
+    (id, revision, tick): (i64, i64, i64),
+    next: Option<i64>,
+) -> Result<bool, RepositoryError> {
+    let sql = "UPDATE tasks SET tick = $1 WHERE id = $2 AND revision = $3 AND tick = $4";
+    Ok(execute(db, sql, [next.into(), id.into(), revision.into(), tick.into()]).await? == 1)
+}

@@ -1,0 +1,354 @@
+//! Integration tasks: what users want called, and the runs of it.
+
+mod call;
+mod seal;
+#[cfg(test)]
+pub(crate) mod tests;
+mod tick;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use malecon_domain::{
+    Attempt, CallFault, Header, HeaderText, Instant, Job, NewRun, OnceKey, Paged, Principal, Run, RunId,
+    RunQuery, RunTally, Sent, Task, TaskConfig, TaskDraft, TaskQuery,
+};
+use malecon_ports::{
+    CallError, Clock, KeyRepository, RunRepository, RunWrite, ScheduleRepository, Sealer, SigningKey,
+    TargetGateway, TaskRepository, TaskWrite,
+};
+use sha2::{Digest, Sha256};
+use uuid::{NoContext, Timestamp, Uuid};
+
+pub(crate) use self::call::Caller;
+pub(crate) use self::seal::Seals;
+use crate::error::{Fault, ServiceError};
+use crate::token::hex;
+use crate::user::missing;
+
+/// Characters of an idempotency key.
+const LONGEST_KEY: usize = 255;
+
+/// Runs that are removed in one transaction.
+const PRUNED_AT_ONCE: u32 = 500;
+
+/// What [`TaskService`] needs.
+#[derive(Clone)]
+pub struct TaskPorts {
+    /// The tasks.
+    pub tasks: Arc<dyn TaskRepository>,
+    /// Their schedules.
+    pub schedules: Arc<dyn ScheduleRepository>,
+    /// Their runs.
+    pub runs: Arc<dyn RunRepository>,
+    /// Who calls targets.
+    pub targets: Arc<dyn TargetGateway>,
+    /// Who seals secrets.
+    pub sealer: Arc<dyn Sealer>,
+    /// The keys of seals. Not those of tokens: seals outlive a rotation.
+    pub keys: Arc<dyn KeyRepository>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Keeps users' integration tasks, and makes runs of them, for a [`Worker`](crate::Worker) to take
+/// up. Users see and change their own and nobody else's, administrators included.
+#[derive(Clone)]
+pub struct TaskService {
+    ports: TaskPorts,
+    seals: Seals,
+}
+
+/// What a task would do now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskCheck {
+    /// What would be sent.
+    pub sent: Sent,
+    /// Whether it may be sent there.
+    pub verdict: Result<(), CallError>,
+}
+
+impl TaskService {
+    /// A service over these ports. Secrets are sealed with this key if there is one, and else with
+    /// one that is made at the first use and kept.
+    pub fn new(ports: TaskPorts, given_key: Option<SigningKey>) -> Self {
+        let seals = Seals::new(&ports, given_key);
+        Self { ports, seals }
+    }
+
+    pub(crate) fn caller(&self) -> Caller {
+        let TaskPorts { targets, clock, .. } = &self.ports;
+        Caller { targets: Arc::clone(targets), clock: Arc::clone(clock), seals: self.seals.clone() }
+    }
+
+    /// One page of the caller's tasks.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn list(&self, caller: &Principal, query: &TaskQuery) -> Result<Paged<Task>, ServiceError> {
+        Ok(self.ports.tasks.list(caller.user_id, query).await?)
+    }
+
+    /// One of the caller's tasks.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unavailable`.
+    pub async fn find(&self, caller: &Principal, id: i64) -> Result<Task, ServiceError> {
+        self.ports.tasks.find(caller.user_id, id).await?.ok_or(ServiceError::NotFound)
+    }
+
+    /// Adds a task. Its secrets are sealed.
+    ///
+    /// # Errors
+    /// `Invalid` with everything that is wrong, also a target that must not be called; `Unavailable`.
+    pub async fn add(&self, caller: &Principal, draft: TaskDraft) -> Result<Task, ServiceError> {
+        let draft = self.checked(draft, None).await?;
+        self.ports.tasks.add(caller.user_id, &draft, self.ports.clock.now()).await.map_err(missing)
+    }
+
+    /// Replaces a task's draft. A secret that is given as its mask stays as it is.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid`; `Conflict` (`precondition_failed`) when the task has another revision
+    /// than the one given; `Unavailable`.
+    pub async fn change(
+        &self,
+        caller: &Principal,
+        id: i64,
+        draft: TaskDraft,
+        revision: Option<i64>,
+    ) -> Result<Task, ServiceError> {
+        let present = self.find(caller, id).await?;
+        let draft = self.checked(draft, Some(&present.draft.config)).await?;
+        let now = self.ports.clock.now();
+        match self.ports.tasks.change(caller.user_id, id, &draft, revision, now).await? {
+            TaskWrite::Done(task) => Ok(task),
+            TaskWrite::Missing => Err(ServiceError::NotFound),
+            TaskWrite::Outdated => {
+                Err(ServiceError::conflict(ServiceError::OUTDATED, "the task has changed in the meantime"))
+            }
+        }
+    }
+
+    /// Removes a task with its runs.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unavailable`.
+    pub async fn remove(&self, caller: &Principal, id: i64) -> Result<(), ServiceError> {
+        let was_there = self.ports.tasks.remove(caller.user_id, id).await?;
+        if was_there { Ok(()) } else { Err(ServiceError::NotFound) }
+    }
+
+    /// Makes a run of a task. The same key and body make one run, however often.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid` when the key was used for another body; `Unavailable`.
+    pub async fn execute(
+        &self,
+        caller: &Principal,
+        id: i64,
+        once: Option<(&str, &[u8])>,
+    ) -> Result<Run, ServiceError> {
+        let task = self.find(caller, id).await?;
+        let once = once.map(|(key, body)| once_key(id, key, body)).transpose()?;
+        self.run(&task, task.draft.config.clone(), once, None).await
+    }
+
+    /// Some of a task's runs: the latest, or those before one.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unavailable`.
+    pub async fn runs(&self, caller: &Principal, query: &RunQuery) -> Result<Vec<Run>, ServiceError> {
+        self.find(caller, query.task_id).await?;
+        Ok(self.ports.runs.list(query).await?)
+    }
+
+    /// One run of a task with its attempts.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unavailable`.
+    pub async fn show_run(
+        &self,
+        caller: &Principal,
+        id: i64,
+        run_id: RunId,
+    ) -> Result<(Run, Vec<Attempt>), ServiceError> {
+        let run = self.run_of(caller, id, run_id).await?;
+        let attempts = self.ports.runs.attempts(run.id).await?;
+        Ok((run, attempts))
+    }
+
+    /// Cancels a run. One that is under way ends within seconds.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` (`run_over`); `Unavailable`.
+    pub async fn cancel(&self, caller: &Principal, id: i64, run_id: RunId) -> Result<Run, ServiceError> {
+        let run = self.run_of(caller, id, run_id).await?;
+        if run.state.is_over() {
+            return Err(ServiceError::conflict("run_over", "this run is over"));
+        }
+        self.ports.runs.cancel(run_id).await?.ok_or(ServiceError::NotFound)
+    }
+
+    /// Makes a run that repeats another: as that one was, or with another config.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid`; `Unavailable`.
+    pub async fn replay(
+        &self,
+        caller: &Principal,
+        id: i64,
+        run_id: RunId,
+        config: Option<TaskConfig>,
+    ) -> Result<Run, ServiceError> {
+        let task = self.find(caller, id).await?;
+        let run = self.run_of(caller, id, run_id).await?;
+        let Job::Call(present) = &run.job;
+        let config = match config {
+            Some(config) => {
+                let draft = TaskDraft { name: task.draft.name.clone(), config };
+                self.checked(draft, Some(present)).await?.config
+            }
+            None => present.clone(),
+        };
+        self.run(&task, config, None, Some(run_id)).await
+    }
+
+    /// What a task would send, and whether it may be sent there. Nothing is sent.
+    ///
+    /// # Errors
+    /// `NotFound`, `Unavailable`.
+    pub async fn check(&self, caller: &Principal, id: i64) -> Result<TaskCheck, ServiceError> {
+        let TaskDraft { config, .. } = self.find(caller, id).await?.draft;
+        let verdict = self.ports.targets.judge(&config.base_url).await;
+        Ok(TaskCheck { sent: call::shown(&config), verdict })
+    }
+
+    /// What there is to do, of all users.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn tally_unattended(&self) -> Result<RunTally, ServiceError> {
+        Ok(self.ports.runs.tally().await?)
+    }
+
+    /// Removes runs of all users that have been over for so long; how many. For a schedule.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn prune_unattended(&self, older_than: Duration) -> Result<u64, ServiceError> {
+        let mut removed = 0;
+        loop {
+            let some = self.ports.runs.prune(older_than, PRUNED_AT_ONCE).await?;
+            removed += some;
+            if some < u64::from(PRUNED_AT_ONCE) {
+                return Ok(removed);
+            }
+        }
+    }
+
+    async fn run_of(&self, caller: &Principal, id: i64, run_id: RunId) -> Result<Run, ServiceError> {
+        let run = self.ports.runs.find(run_id).await?;
+        let is_theirs = |run: &Run| run.owner == Some(caller.user_id) && run.task_id == Some(id);
+        run.filter(is_theirs).ok_or(ServiceError::NotFound)
+    }
+
+    async fn run(
+        &self,
+        task: &Task,
+        config: TaskConfig,
+        once: Option<OnceKey>,
+        replayed_from: Option<RunId>,
+    ) -> Result<Run, ServiceError> {
+        let run = NewRun { once, replayed_from, ..self.new_run(task, config)? };
+        match self.ports.runs.add(&run).await.map_err(missing)? {
+            RunWrite::Added(run) => Ok(run),
+            RunWrite::There(there) if there.once == run.once => Ok(there),
+            RunWrite::There(_) => {
+                let detail = "this key was used for another request";
+                Err(ServiceError::invalid("Idempotency-Key", detail))
+            }
+        }
+    }
+
+    fn new_run(&self, task: &Task, config: TaskConfig) -> Result<NewRun, ServiceError> {
+        let lane = self.ports.targets.lane(&config.base_url).map_err(ServiceError::internal)?;
+        Ok(NewRun {
+            id: run_id(self.ports.clock.now()),
+            owner: Some(task.owner),
+            task_id: Some(task.id),
+            lane,
+            max_attempts: config.retry.max_attempts,
+            job: Job::Call(config),
+            delay: Duration::ZERO,
+            once: None,
+            replayed_from: None,
+        })
+    }
+
+    /// The draft with its secrets sealed, if nothing is wrong with it.
+    async fn checked(
+        &self,
+        draft: TaskDraft,
+        present: Option<&TaskConfig>,
+    ) -> Result<TaskDraft, ServiceError> {
+        let mut faults: Vec<Fault> = draft.faults().into_iter().map(Fault::from).collect();
+        if let Some(regex) = &draft.config.success.body_regex
+            && let Err(error) = call::compile(regex)
+        {
+            faults.push(Fault::new("config/success/body_regex", error.to_string()));
+        }
+        if !faults.iter().any(|fault| fault.member == "config/base_url") {
+            match self.ports.targets.judge(&draft.config.base_url).await {
+                // A name may have an address by the time of the run.
+                Ok(()) | Err(CallError { fault: CallFault::Dns, .. }) => {}
+                Err(error) => faults.push(Fault::new("config/base_url", error.reason)),
+            }
+        }
+        let kept = present.map_or(&[][..], |present| &present.headers);
+        let headers = &draft.config.headers;
+        for header in headers.iter().filter(|header| is_masked(header) && stored(kept, header).is_none()) {
+            let pointer = format!("config/headers/{}", header.name);
+            faults.push(Fault::new(pointer, "there is no secret yet that this mask could stand for"));
+        }
+        if !faults.is_empty() {
+            return Err(ServiceError::Invalid(faults));
+        }
+        let mut draft = draft;
+        for header in &mut draft.config.headers {
+            if is_masked(header) {
+                header.value = stored(kept, header).cloned().unwrap_or_else(|| header.value.clone());
+            } else if let HeaderText::Plain(text) = &header.value
+                && Header::is_secret(&header.name)
+            {
+                header.value = HeaderText::Sealed(self.seals.seal(text).await?);
+            }
+        }
+        draft.name = draft.name.trim().to_owned();
+        Ok(draft)
+    }
+}
+
+fn is_masked(header: &Header) -> bool {
+    Header::is_secret(&header.name) && matches!(&header.value, HeaderText::Plain(text) if text == Sent::MASK)
+}
+
+/// The sealed value of a header of that name.
+fn stored<'a>(kept: &'a [Header], header: &Header) -> Option<&'a HeaderText> {
+    let found = kept.iter().find(|kept| kept.name.eq_ignore_ascii_case(&header.name))?;
+    matches!(found.value, HeaderText::Sealed(_)).then_some(&found.value)
+}
+
+fn once_key(task_id: i64, key: &str, body: &[u8]) -> Result<OnceKey, ServiceError> {
+    if key.is_empty() || key.len() > LONGEST_KEY || key.chars().any(char::is_control) {
+        let detail = format!("a key has 1 to {LONGEST_KEY} characters, and none to control");
+        return Err(ServiceError::invalid("Idempotency-Key", detail));
+    }
+    Ok(OnceKey { key: format!("task:{task_id}:{key}"), fingerprint: hex(&Sha256::digest(body)) })
+}
+
+/// A new run's number.
+fn run_id(now: Instant) -> RunId {
+    let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
+    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.timestamp_subsec_nanos()))
+}

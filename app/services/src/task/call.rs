@@ -1,0 +1,172 @@
+//! One attempt of a task: the call, what its answer means, and when it is tried again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::DateTime;
+use malecon_domain::{
+    AttemptEnd, Call, CallFault, HeaderText, Next, Received, RetryRule, Run, Sent, TaskConfig, Trace,
+};
+use malecon_ports::{CallError, Clock, TargetGateway};
+use rand::Rng;
+use regex::{Regex, RegexBuilder};
+
+use super::Seals;
+use crate::ServiceError;
+
+/// Tells a target which calls are one (draft-ietf-httpapi-idempotency-key-header).
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
+/// Memory that a compiled regular expression may take.
+const REGEX_BYTES: usize = 1024 * 1024;
+
+/// Calls what tasks say.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    pub targets: Arc<dyn TargetGateway>,
+    pub clock: Arc<dyn Clock>,
+    pub seals: Seals,
+}
+
+impl Caller {
+    /// One attempt of a run: what becomes of the run, and what the attempt leaves behind.
+    ///
+    /// # Errors
+    /// Those of the keys; then nothing was sent.
+    pub async fn attempt(&self, run: &Run, config: &TaskConfig) -> Result<(Next, Trace), ServiceError> {
+        let call = match self.call(run, config).await? {
+            Ok(call) => call,
+            Err(name) => {
+                let reason = format!("the secret in the header {name} can't be read; set it again");
+                let trace =
+                    Trace { reason: Some(reason), fault: Some(CallFault::Invalid), ..Trace::default() };
+                return Ok((Next::Over(AttemptEnd::Failed), trace));
+            }
+        };
+        let mut sent = shown(config);
+        add_key(&mut sent.headers, run);
+        let answer = self.targets.call(&call).await;
+        let (next, reason) = match &answer {
+            Ok(received) => self.judge(config, run.attempts, received),
+            Err(error) => (after_fault(config, run.attempts, error), Some(error.reason.clone())),
+        };
+        let (received, fault) = match answer {
+            Ok(received) => (Some(received), None),
+            Err(error) => (None, Some(error.fault)),
+        };
+        Ok((next, Trace { sent: Some(sent), received, fault, reason }))
+    }
+
+    /// The call, or the name of a header whose secret is not to be opened.
+    async fn call(&self, run: &Run, config: &TaskConfig) -> Result<Result<Call, String>, ServiceError> {
+        let mut headers = vec![];
+        for header in &config.headers {
+            let text = match &header.value {
+                HeaderText::Plain(text) => text.clone(),
+                HeaderText::Sealed(sealed) => match self.seals.open(sealed).await? {
+                    Some(text) => text,
+                    None => return Ok(Err(header.name.clone())),
+                },
+            };
+            headers.push((header.name.clone(), text));
+        }
+        add_key(&mut headers, run);
+        Ok(Ok(Call {
+            url: config.base_url.clone(),
+            method: config.method,
+            headers,
+            payload: config.payload.clone(),
+            timeout: config.timeout,
+            redirects: config.redirects,
+        }))
+    }
+
+    fn judge(&self, config: &TaskConfig, attempt: u32, received: &Received) -> (Next, Option<String>) {
+        let status = received.status;
+        let succeeds = match &config.success.status {
+            Some(wanted) => wanted.contains(&status),
+            None => (200..=299).contains(&status),
+        };
+        if succeeds {
+            return match &config.success.body_regex {
+                Some(regex) if !matches(regex, &received.body) => {
+                    let reason = "the body is not what the task calls a success";
+                    (Next::Over(AttemptEnd::Failed), Some(reason.to_owned()))
+                }
+                _ => (Next::Over(AttemptEnd::Succeeded), None),
+            };
+        }
+        let again = match &config.retry.on_status {
+            Some(statuses) => statuses.contains(&status),
+            None => [408, 425, 429].contains(&status) || status >= 500,
+        };
+        let next = if again {
+            let wanted = received.header("retry-after").and_then(|text| self.wanted_wait(text));
+            Next::Again(wait(&config.retry, attempt).max(wanted.unwrap_or_default()))
+        } else {
+            Next::Over(AttemptEnd::Failed)
+        };
+        (next, Some(format!("the target answered {status}")))
+    }
+
+    /// The time that a `Retry-After` asks for: seconds, or a date.
+    fn wanted_wait(&self, text: &str) -> Option<Duration> {
+        let wanted = match text.trim().parse() {
+            Ok(seconds) => Duration::from_secs(seconds),
+            Err(_) => {
+                let date = DateTime::parse_from_rfc2822(text.trim()).ok()?;
+                (date.to_utc() - self.clock.now()).to_std().unwrap_or_default()
+            }
+        };
+        Some(wanted.min(RetryRule::LONGEST_WAIT))
+    }
+}
+
+fn after_fault(config: &TaskConfig, attempt: u32, error: &CallError) -> Next {
+    let safe = config.retry.on_timeout.unwrap_or(config.method.is_idempotent());
+    if error.fault.may_pass() && (safe || !error.fault.is_doubtful()) {
+        Next::Again(wait(&config.retry, attempt))
+    } else {
+        Next::Over(AttemptEnd::Failed)
+    }
+}
+
+/// Exponential backoff with full jitter: anything up to the backoff, doubled for each attempt.
+fn wait(rule: &RetryRule, attempt: u32) -> Duration {
+    let doubled = 2_u32.saturating_pow(attempt.saturating_sub(1));
+    let most = rule.backoff.saturating_mul(doubled).min(RetryRule::LONGEST_WAIT);
+    rand::rng().random_range(Duration::ZERO..=most)
+}
+
+/// What a task sends, with its secrets masked.
+pub(super) fn shown(config: &TaskConfig) -> Sent {
+    let headers = config.headers.iter().map(|header| {
+        let text = match &header.value {
+            HeaderText::Plain(text) => text.clone(),
+            HeaderText::Sealed(_) => Sent::MASK.to_owned(),
+        };
+        (header.name.clone(), text)
+    });
+    Sent {
+        url: config.base_url.clone(),
+        method: config.method,
+        headers: headers.collect(),
+        body: config.payload.as_ref().map(|payload| payload.text().to_owned()),
+    }
+}
+
+/// All attempts of a run carry the same key, unless the task has one of its own.
+fn add_key(headers: &mut Vec<(String, String)>, run: &Run) {
+    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(IDEMPOTENCY_KEY)) {
+        headers.push((IDEMPOTENCY_KEY.to_owned(), run.id.to_string()));
+    }
+}
+
+/// The regular expression, compiled. Matching takes linear time.
+pub(super) fn compile(regex: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(regex).size_limit(REGEX_BYTES).dfa_size_limit(REGEX_BYTES).build()
+}
+
+fn matches(regex: &str, body: &[u8]) -> bool {
+    compile(regex).is_ok_and(|regex| regex.is_match(&String::from_utf8_lossy(body)))
+}

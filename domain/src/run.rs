@@ -1,0 +1,223 @@
+//! Work that happens later: runs and their attempts.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::task::{CallFault, Received, Sent, TaskConfig};
+use crate::{Instant, Page};
+
+/// A run's number: a UUID of version 7, so that later runs have larger ones.
+pub type RunId = Uuid;
+
+/// What a run does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Calls a target, as an integration task says.
+    Call(TaskConfig),
+}
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RunState {
+    /// It waits for its turn, or for its next attempt.
+    Queued,
+    /// An attempt is under way.
+    Running,
+    /// It has done what it should.
+    Succeeded,
+    /// It has not, and is not tried again.
+    Failed,
+    /// Somebody ended it.
+    Cancelled,
+}
+
+impl RunState {
+    /// All states.
+    pub const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled];
+
+    /// Its name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The state of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
+    /// Whether nothing happens to it any more.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// A key that makes a run only once, and what it was made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnceKey {
+    /// The key, unique among all runs.
+    pub key: String,
+    /// A digest of what was asked for: the same key for something else is a mistake.
+    pub fingerprint: String,
+}
+
+/// A run to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRun {
+    /// Its number.
+    pub id: RunId,
+    /// Whose it is; `None` for work of the program itself.
+    pub owner: Option<i64>,
+    /// The task that it runs.
+    pub task_id: Option<i64>,
+    /// What it does.
+    pub job: Job,
+    /// Whom it keeps busy, e.g. the host that it calls. Runs of one lane are limited together.
+    pub lane: String,
+    /// Attempts at most.
+    pub max_attempts: u32,
+    /// How long it waits for its first attempt.
+    pub delay: Duration,
+    /// What makes it only once.
+    pub once: Option<OnceKey>,
+    /// The run that it repeats.
+    pub replayed_from: Option<RunId>,
+}
+
+/// A run. Its instants are those of the store's clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Its number.
+    pub id: RunId,
+    /// Whose it is.
+    pub owner: Option<i64>,
+    /// The task that it runs.
+    pub task_id: Option<i64>,
+    /// What it does.
+    pub job: Job,
+    /// Whom it keeps busy.
+    pub lane: String,
+    /// Where it stands.
+    pub state: RunState,
+    /// Attempts that were begun.
+    pub attempts: u32,
+    /// Attempts at most.
+    pub max_attempts: u32,
+    /// What made it only once.
+    pub once: Option<OnceKey>,
+    /// The run that it repeats.
+    pub replayed_from: Option<RunId>,
+    /// When it was made.
+    pub created_at: Instant,
+    /// When its next attempt is due, or the last one was.
+    pub due_at: Instant,
+    /// When its first attempt began.
+    pub started_at: Option<Instant>,
+    /// When it was over.
+    pub ended_at: Option<Instant>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AttemptEnd {
+    /// It did what it should.
+    Succeeded,
+    /// It did not.
+    Failed,
+    /// Its process was gone, or did not say for too long that it was at it.
+    Lost,
+    /// Somebody ended the run.
+    Cancelled,
+}
+
+impl AttemptEnd {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Succeeded, Self::Failed, Self::Lost, Self::Cancelled];
+
+    /// Its name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Lost => "lost",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The end of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|end| end.name() == name)
+    }
+}
+
+/// What an attempt leaves behind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// What was sent.
+    pub sent: Option<Sent>,
+    /// What came back.
+    pub received: Option<Received>,
+    /// Why nothing came back.
+    pub fault: Option<CallFault>,
+    /// A sentence for people: why it failed.
+    pub reason: Option<String>,
+}
+
+/// One attempt of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// From 1.
+    pub number: u32,
+    /// When it began.
+    pub started_at: Instant,
+    /// When it ended.
+    pub ended_at: Option<Instant>,
+    /// How it ended; `None` while it is under way.
+    pub end: Option<AttemptEnd>,
+    /// What it leaves behind.
+    pub trace: Trace,
+}
+
+/// What becomes of a run after an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It is over, like this.
+    Over(AttemptEnd),
+    /// It is tried again after so long; when it has no attempts left, it is over as failed.
+    Again(Duration),
+}
+
+/// Which runs of a task are wanted: the latest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunQuery {
+    /// Of this task.
+    pub task_id: i64,
+    /// Older than this one.
+    pub before: Option<RunId>,
+    /// At most so many, 1 to [`Page::MAX_SIZE`].
+    pub most: u32,
+}
+
+impl RunQuery {
+    /// The latest runs of a task.
+    pub fn latest(task_id: i64) -> Self {
+        Self { task_id, before: None, most: Page::DEFAULT_SIZE }
+    }
+}
+
+/// What there is to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunTally {
+    /// Runs that wait.
+    pub queued: u64,
+    /// Runs under way.
+    pub running: u64,
+    /// For how long the one that has been due longest has waited.
+    pub longest_wait: Duration,
+}
