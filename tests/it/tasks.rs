@@ -244,6 +244,24 @@ async fn changes_without_if_match_do_not_undo_each_other() {
     malecon.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_with_a_schedule_runs_by_itself() {
+    let (target, malecon) = start().await;
+    let client = &malecon.client;
+    let mut scheduled = task(&target, "/fine");
+    scheduled["config"]["schedule"] = json!({"cron": "* * * * * *"});
+    let place = format!("{TASKS}/{}", added(client, scheduled).await);
+    let shown = until(client, &place, |task| task["status"] == "succeeded").await;
+    let schedule = json!({"cron": "* * * * * *", "time_zone": "UTC", "overlap": "skip"});
+    assert_eq!(shown["config"]["schedule"], schedule);
+    let first = shown["last_run"].clone();
+    until(client, &place, |task| task["status"] == "succeeded" && task["last_run"] != first).await;
+    let (status, task) =
+        ask(client, Method::PATCH, &place, CONSUMER, json!({"config": {"schedule": null}})).await;
+    assert_eq!((status, &task["config"]["schedule"]), (200, &Value::Null));
+    malecon.stop().await;
+}
+
 #[rstest]
 #[case(json!({"name": 1}), &["/name"])]
 #[case(json!({"name": " "}), &["/name"])]
@@ -256,7 +274,10 @@ async fn changes_without_if_match_do_not_undo_each_other() {
 #[case(json!({"config": {"headers": {"X/Y": 1}}}), &["/config/headers/X~1Y"])]
 #[case(json!({"config": {"headers": {"Host": "x"}}}), &["/config/headers/Host"])]
 #[case(json!({"config": {"timeout_ms": 99, "max_redirects": 1.5}}), &["/config/timeout_ms", "/config/max_redirects"])]
-#[case(json!({"config": {"schedule": {}}}), &["/config/schedule"])]
+#[case(json!({"config": {"schedule": {}}}), &["/config/schedule/cron"])]
+#[case(json!({"config": {"schedule": {"cron": "* * * *"}}}), &["/config/schedule/cron"])]
+#[case(json!({"config": {"schedule": {"cron": "0 0 30 2 *"}}}), &["/config/schedule/cron"])]
+#[case(json!({"config": {"schedule": {"cron": "* * * * *", "time_zone": "Europe/Atlantis"}}}), &["/config/schedule/time_zone"])]
 #[case(json!({"config": {"retry": {"max_attempt": 2}}}), &["/config/retry/max_attempt"])]
 #[case(json!({"config": {"retry": {"max_attempts": 21, "on_status": [99]}}}), &["/config/retry/max_attempts", "/config/retry/on_status"])]
 #[case(json!({"config": {"retry": {"on_timeout": "yes"}}}), &["/config/retry/on_timeout"])]

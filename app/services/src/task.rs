@@ -279,7 +279,8 @@ impl TaskService {
             task_id: Some(task.id),
             lane,
             max_attempts: config.retry.max_attempts,
-            job: Job::Call(config),
+            // A run has no use for it.
+            job: Job::Call(TaskConfig { schedule: None, ..config }),
             delay: Duration::ZERO,
             once: None,
             replayed_from: None,

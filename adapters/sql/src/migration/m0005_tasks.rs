@@ -5,7 +5,7 @@ super::sql_step!(
     [
         // Times are microseconds since 1970: of tasks as the caller says, of runs by the database's
         // clock. The number of a run is a UUID of version 7 as text, so that it sorts by age. A tick is
-        // when a task is next run by itself: 0 for one that is to be planned, NULL without a schedule.
+        // when a task is next run by itself: 0 for one that is to be planned, NULL for never.
         "CREATE TABLE tasks (
             id ID,
             owner BIGINT NOT NULL REFERENCES users (id) ON DELETE CASCADE,

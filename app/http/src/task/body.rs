@@ -76,6 +76,8 @@ pub(crate) struct ConfigBody {
     retry: RetryBody,
     /// When an answer is a success.
     success: SuccessBody,
+    /// When it is run by itself; null for never.
+    schedule: Option<ScheduleBody>,
 }
 
 /// How often a call is tried, and when it is tried again.
@@ -103,6 +105,18 @@ struct SuccessBody {
     body_regex: Option<String>,
 }
 
+/// When a task is run by itself.
+#[derive(Debug, Serialize, Object)]
+#[oai(rename = "TaskSchedule")]
+struct ScheduleBody {
+    /// Minute, hour, day, month and weekday, with seconds in front if there are six.
+    cron: String,
+    /// A name of the IANA time zone database.
+    time_zone: String,
+    /// skip, queue_one or allow.
+    overlap: String,
+}
+
 impl From<&TaskConfig> for ConfigBody {
     fn from(config: &TaskConfig) -> Self {
         let headers = config.headers.iter().map(|header| match &header.value {
@@ -126,6 +140,11 @@ impl From<&TaskConfig> for ConfigBody {
                 status: config.success.status.clone(),
                 body_regex: config.success.body_regex.clone(),
             },
+            schedule: config.schedule.as_ref().map(|schedule| ScheduleBody {
+                cron: schedule.cron().to_owned(),
+                time_zone: schedule.zone().to_owned(),
+                overlap: schedule.overlap().name().to_owned(),
+            }),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Parameters and bodies of integration tasks.
 
-use malecon::domain::{RetryRule, TaskConfig, TaskDraft, TaskSortKey};
+use malecon::domain::{RetryRule, Schedule, TaskConfig, TaskDraft, TaskSortKey};
 use serde_json::{Value, json};
 
 use crate::body::{self, Member};
@@ -90,7 +90,7 @@ const TIMEOUT: body::Kind = body::Kind::Whole {
 };
 const REDIRECTS: body::Kind = body::Kind::Whole { least: 0, most: TaskConfig::MOST_REDIRECTS as i64 };
 
-const fn config(needed: bool) -> [Member; 8] {
+const fn config(needed: bool) -> [Member; 9] {
     use body::Kind::{Any, Headers, Maybe, Method, Object, Target};
     [
         member(
@@ -118,6 +118,7 @@ const fn config(needed: bool) -> [Member; 8] {
         member("max_redirects", Maybe(&REDIRECTS), false, "Redirects that are followed; 0 unless told"),
         member("retry", Maybe(&Object(RETRY)), false, "How often it is tried"),
         member("success", Maybe(&Object(SUCCESS)), false, "When an answer is a success"),
+        member("schedule", Maybe(&Object(SCHEDULE)), false, "When it is run by itself; never unless told"),
     ]
 }
 
@@ -144,6 +145,32 @@ const RETRY: &[Member] = &[
         false,
         "Whether it is tried again when nobody knows if the target has done it; unless told, when the method \
          is safe to repeat",
+    ),
+];
+
+const CRON: body::Kind = body::Kind::Text { least: 1, most: Schedule::LONGEST };
+const ZONE: body::Kind = body::Kind::Text { least: 1, most: 100 };
+const OVERLAP: body::Kind = body::Kind::Choice(&["skip", "queue_one", "allow"]);
+
+const SCHEDULE: &[Member] = &[
+    member(
+        "cron",
+        CRON,
+        true,
+        "Minute, hour, day, month and weekday, as cron writes them; with seconds in front if there are six",
+    ),
+    member(
+        "time_zone",
+        body::Kind::Maybe(&ZONE),
+        false,
+        "A name of the IANA time zone database; UTC unless told",
+    ),
+    member(
+        "overlap",
+        body::Kind::Maybe(&OVERLAP),
+        false,
+        "What happens while a run is not over: skip (unless told) leaves the next one out, queue_one lets one \
+         wait, allow runs it beside the other",
     ),
 ];
 

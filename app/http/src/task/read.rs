@@ -3,18 +3,20 @@
 use std::time::Duration;
 
 use malecon::domain::{
-    Header, HeaderText, HttpMethod, Payload, RetryRule, SuccessRule, TaskConfig, TaskDraft,
+    Header, HeaderText, HttpMethod, InvalidSchedule, Overlap, Payload, RetryRule, Schedule, SuccessRule,
+    TaskConfig, TaskDraft,
 };
 use serde_json::{Map, Value};
 
 use crate::body::statuses;
+use crate::problem::{FieldError, Problem};
 
-pub(super) fn draft(value: &Value) -> TaskDraft {
-    TaskDraft { name: text(&value["name"]).unwrap_or_default(), config: config(&value["config"]) }
+pub(super) fn draft(value: &Value) -> Result<TaskDraft, Problem> {
+    Ok(TaskDraft { name: text(&value["name"]).unwrap_or_default(), config: config(&value["config"])? })
 }
 
-pub(super) fn config(value: &Value) -> TaskConfig {
-    TaskConfig {
+pub(super) fn config(value: &Value) -> Result<TaskConfig, Problem> {
+    Ok(TaskConfig {
         base_url: text(&value["base_url"]).unwrap_or_default(),
         method: value["http_method"].as_str().and_then(HttpMethod::from_name).unwrap_or(HttpMethod::Get),
         payload: payload(&value["payload"]),
@@ -26,8 +28,19 @@ pub(super) fn config(value: &Value) -> TaskConfig {
             status: numbers(&value["success"]["status"]),
             body_regex: text(&value["success"]["body_regex"]),
         },
-        schedule: None,
-    }
+        schedule: schedule(&value["schedule"])?,
+    })
+}
+
+fn schedule(value: &Value) -> Result<Option<Schedule>, Problem> {
+    let Some(cron) = value["cron"].as_str() else { return Ok(None) };
+    let zone = value["time_zone"].as_str().unwrap_or("UTC");
+    let overlap = value["overlap"].as_str().and_then(Overlap::from_name).unwrap_or_default();
+    Schedule::new(cron, zone, overlap).map(Some).map_err(|error| {
+        let member = if error == InvalidSchedule::Zone { "time_zone" } else { "cron" };
+        let pointer = format!("/config/schedule/{member}");
+        Problem::invalid(vec![FieldError { pointer, detail: error.to_string() }])
+    })
 }
 
 fn retry(value: &Value) -> RetryRule {

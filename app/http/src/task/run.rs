@@ -115,7 +115,7 @@ impl RunApi {
                 let Job::Call(config) = &run.job;
                 let mut config = json!(ConfigBody::from(config));
                 read::merge(&mut config, patch);
-                Some(read::config(&config))
+                Some(read::config(&config)?)
             }
         };
         ticket(id, &self.0.tasks.replay(&caller.0, id, run, config).await?)

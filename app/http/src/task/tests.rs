@@ -32,7 +32,7 @@ fn a_merge_patch_is_merged(#[case] mut target: Value, #[case] patch: Value, #[ca
 fn config(more: Value) -> TaskConfig {
     let mut config = json!({"base_url": "https://example.com/", "http_method": "post"});
     read::merge(&mut config, more);
-    read::config(&config)
+    read::config(&config).unwrap()
 }
 
 #[test]
@@ -44,9 +44,10 @@ fn what_is_shown_is_read_as_the_same() {
         "max_redirects": 2,
         "retry": {"max_attempts": 7, "on_status": [500, 503], "on_timeout": true},
         "success": {"status": 201, "body_regex": "ok"},
+        "schedule": {"cron": "*/5 8-18 * * MON-FRI", "time_zone": "Europe/Madrid", "overlap": "allow"},
     }));
     assert_eq!(config.success.status, Some(vec![201]));
-    assert_eq!(read::config(&json!(ConfigBody::from(&config))), config);
+    assert_eq!(read::config(&json!(ConfigBody::from(&config))).unwrap(), config);
 }
 
 #[rstest]
