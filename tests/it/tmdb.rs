@@ -36,8 +36,6 @@ pub enum Mood {
     Html,
     /// JSON of another kind with status 200.
     OtherJson,
-    /// The connection is closed without a word.
-    Hangup,
     /// The connection is reset.
     Reset,
     /// It has moved to this place.
@@ -130,7 +128,7 @@ async fn serve(
         }
         Mood::Html => answer(200, "content-type: text/html\r\n", "<html>Sorry</html>"),
         Mood::OtherJson => answer(200, json, r#"{"results": "none"}"#),
-        Mood::Hangup | Mood::Reset => String::new(),
+        Mood::Reset => String::new(),
         Mood::Moved(place) => answer(302, &format!("location: {place}\r\n"), ""),
     };
     stream.write_all(bytes.as_bytes()).await?;

@@ -1,5 +1,6 @@
-//! The fast lane: public answers under the request line that they were the answer to, so that the
-//! same question is answered without routing it again.
+//! The fast lane: answers under the request line that they were the answer to, so that the same
+//! question is answered without routing it again. Who asks for those that want a token is looked at
+//! each time.
 
 use std::sync::Arc;
 
@@ -10,7 +11,8 @@ use poem::http::uri::PathAndQuery;
 use poem::http::{Method, Uri};
 use poem::{Request, Response};
 
-use crate::ready::{Public, accepts_gzip};
+use crate::ready::{Kept, Public, accepts_gzip};
+use crate::wall::Routes;
 
 /// Bytes of request lines and bodies at most. Bodies are shared with the cache of answers, so most
 /// of them cost nothing here.
@@ -36,10 +38,12 @@ impl Ticket {
     }
 }
 
-/// Public answers by path and query.
+/// Answers by path and query.
 pub(crate) struct Lane {
     plain: Cache<String, Ticket>,
     gzip: Cache<String, Ticket>,
+    /// For all who have a token, and the path as the document writes it.
+    kept: Cache<String, (Kept, Arc<str>)>,
     countries: CountryService,
 }
 
@@ -51,7 +55,11 @@ impl Lane {
             };
             Cache::builder().max_capacity(MOST_BYTES / 2).weigher(weigh).build()
         };
-        Self { plain: tickets(), gzip: tickets(), countries }
+        let weigh = |line: &String, (kept, _): &(Kept, Arc<str>)| {
+            u32::try_from(line.len() + kept.size()).unwrap_or(u32::MAX)
+        };
+        let kept = Cache::builder().max_capacity(MOST_BYTES / 2).weigher(weigh).build();
+        Self { plain: tickets(), gzip: tickets(), kept, countries }
     }
 
     fn tickets(&self, gzip: bool) -> &Cache<String, Ticket> {
@@ -75,11 +83,34 @@ impl Lane {
         Some(response)
     }
 
-    /// Keeps an answer that carries a ticket.
-    pub fn keep(&self, method: &Method, uri: &Uri, gzip: bool, route: &str, response: &Response) {
-        let Some(ticket) = response.data::<Ticket>().filter(|_| *method == Method::GET) else { return };
-        let ticket = Ticket { route: Arc::from(route), ..ticket.clone() };
-        self.tickets(gzip).insert(line(uri).to_owned(), ticket);
+    /// The answer to a request of somebody with a token that was answered before, if it would be the
+    /// same now.
+    pub fn answer_known(&self, request: &Request, now: Instant) -> Option<Response> {
+        if *request.method() != Method::GET {
+            return None;
+        }
+        let line = line(request.uri());
+        let (kept, route) = self.kept.get(line)?;
+        let Some(mut response) = kept.hit(request, now) else {
+            self.kept.invalidate(line);
+            return None;
+        };
+        response.set_data(Route(route));
+        Some(response)
+    }
+
+    /// Keeps an answer that may be given again.
+    pub fn keep(&self, method: &Method, uri: &Uri, gzip: bool, routes: &Routes, response: &Response) {
+        if *method != Method::GET {
+            return;
+        }
+        let (line, route) = (|| line(uri).to_owned(), || Arc::from(routes.name(uri.path())));
+        if let Some(ticket) = response.data::<Ticket>() {
+            self.tickets(gzip).insert(line(), Ticket { route: route(), ..ticket.clone() });
+        }
+        if let Some(kept) = response.data::<Kept>() {
+            self.kept.insert(line(), (kept.clone(), route()));
+        }
     }
 }
 

@@ -31,7 +31,6 @@ pub use country::parse_filter;
 pub use document::openapi_yaml;
 pub use services::{Check, Health, HttpSettings, Services};
 
-use lane::Lane;
 use wall::{Routes, Wall};
 
 /// The whole API behind its wall: limits, problems, CORS, request ids, logs and metrics.
@@ -39,7 +38,6 @@ pub fn app(services: Services, settings: HttpSettings) -> BoxEndpoint<'static, R
     let services = Arc::new(services);
     let (api, document) = document::service(&services, &settings);
     let routes = Routes::of(&document.json);
-    let lane = Lane::new(services.countries.clone());
-    let answers = services.answers.clone();
-    Wall::new(Route::new().nest("/", api).data(services), routes, settings, (lane, answers)).boxed()
+    let inner = Route::new().nest("/", api).data(Arc::clone(&services));
+    Wall::new(inner, routes, settings, services).boxed()
 }

@@ -113,18 +113,12 @@ impl<T> Ready<T> {
     {
         let (answer, _) = answers.get_or_make(key, FRESH, make).await?;
         let frame = Frame::plain("application/json");
-        let mut response = Public::new(answer, &frame, "private, no-cache").bare(request);
-        let age = (answers.now() - found.at).to_std().unwrap_or_default();
-        let left = ttl.as_secs() as i64 - age.as_secs() as i64;
-        let status = match found.freshness {
-            Freshness::Fetched => "malecon; fwd=miss; stored".to_owned(),
-            Freshness::Kept => format!("malecon; hit; ttl={left}"),
-            Freshness::Revalidating => format!("malecon; hit; ttl={left}; detail=revalidating"),
-            Freshness::StandingIn => "malecon; hit; fwd=stale; detail=upstream_unavailable".to_owned(),
-        };
-        let headers = response.headers_mut();
-        headers.insert(header::AGE, HeaderValue::from(age.as_secs()));
-        headers.extend(HeaderValue::try_from(status).map(|status| (CACHE_STATUS, status)));
+        let public = Public::new(answer, &frame, "private, no-cache");
+        let kept = Kept { public, at: found.at, ttl };
+        let mut response = kept.respond(request, answers.now(), found.freshness);
+        if matches!(found.freshness, Freshness::Fetched | Freshness::Kept) {
+            response.set_data(kept);
+        }
         Ok(Self { response, body: PhantomData })
     }
 
@@ -162,6 +156,48 @@ impl<T> Ready<T> {
         self.response.set_status(StatusCode::SERVICE_UNAVAILABLE);
         self.response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         self
+    }
+}
+
+/// What somebody else's API gave, as the same answer for every caller who may have it.
+#[derive(Clone)]
+pub(crate) struct Kept {
+    public: Public,
+    /// When it was given.
+    at: Instant,
+    /// How long it is as good as new.
+    ttl: Duration,
+}
+
+impl Kept {
+    /// Bytes of the body.
+    pub fn size(&self) -> usize {
+        self.public.size()
+    }
+
+    /// The same again; `None` when it is not as good as new any more.
+    pub fn hit(&self, request: &Request, now: Instant) -> Option<Response> {
+        (self.age(now) < self.ttl).then(|| self.respond(request, now, Freshness::Kept))
+    }
+
+    fn age(&self, now: Instant) -> Duration {
+        (now - self.at).to_std().unwrap_or_default()
+    }
+
+    fn respond(&self, request: &Request, now: Instant, freshness: Freshness) -> Response {
+        let mut response = self.public.bare(request);
+        let age = self.age(now);
+        let left = self.ttl.as_secs() as i64 - age.as_secs() as i64;
+        let status = match freshness {
+            Freshness::Fetched => "malecon; fwd=miss; stored".to_owned(),
+            Freshness::Kept => format!("malecon; hit; ttl={left}"),
+            Freshness::Revalidating => format!("malecon; hit; ttl={left}; detail=revalidating"),
+            Freshness::StandingIn => "malecon; hit; fwd=stale; detail=upstream_unavailable".to_owned(),
+        };
+        let headers = response.headers_mut();
+        headers.insert(header::AGE, HeaderValue::from(age.as_secs()));
+        headers.extend(HeaderValue::try_from(status).map(|status| (CACHE_STATUS, status)));
+        response
     }
 }
 

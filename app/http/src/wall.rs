@@ -7,6 +7,7 @@ mod meters;
 mod routes;
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::FutureExt;
@@ -17,11 +18,11 @@ use poem::http::header;
 use poem::http::{HeaderValue, Method, StatusCode, Uri, uri};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
-use crate::auth::Metered;
+use crate::auth::{Metered, authenticate};
 use crate::lane::{Lane, Route};
 use crate::problem::{NOWHERE, Problem};
 use crate::ready::accepts_gzip;
-use crate::services::HttpSettings;
+use crate::services::{HttpSettings, Services};
 use cors::Cors;
 use ids::{Ids, REQUEST_ID};
 use meters::Meters;
@@ -37,16 +38,19 @@ pub(crate) struct Wall<E> {
     cors: Cors,
     settings: HttpSettings,
     lane: Lane,
+    services: Arc<Services>,
     answers: Answers,
     ids: Ids,
     meters: Meters,
 }
 
 impl<E: Endpoint> Wall<E> {
-    pub fn new(inner: E, routes: Routes, settings: HttpSettings, (lane, answers): (Lane, Answers)) -> Self {
+    pub fn new(inner: E, routes: Routes, settings: HttpSettings, services: Arc<Services>) -> Self {
+        let lane = Lane::new(services.countries.clone());
+        let answers = services.answers.clone();
         let cors = Cors::new(&settings.cors_origins);
         let (ids, meters) = (Ids::new(), Meters::default());
-        Self { inner, routes, cors, settings, lane, answers, ids, meters }
+        Self { inner, routes, cors, settings, lane, services, answers, ids, meters }
     }
 
     /// The answer without what all answers have.
@@ -70,6 +74,12 @@ impl<E: Endpoint> Wall<E> {
             return Ok(response);
         }
         *metered = Some(Metered::on(&mut request));
+        if let Some(response) = self.lane.answer_known(&request, self.answers.now())
+            && let Some(token) = bearer(&request)
+        {
+            authenticate(&self.services, &request, &token).await?;
+            return Ok(response);
+        }
         self.handled(request).await
     }
 
@@ -87,7 +97,7 @@ impl<E: Endpoint> Wall<E> {
         match outcome {
             Ok(Ok(response)) => {
                 let response = response.into_response();
-                self.lane.keep(&method, &uri, gzip, self.routes.name(uri.path()), &response);
+                self.lane.keep(&method, &uri, gzip, &self.routes, &response);
                 Ok(response)
             }
             Ok(Err(error)) => Err(Problem::of(&error, presented_token)),
@@ -177,6 +187,12 @@ impl<E: Endpoint> Endpoint for Wall<E> {
         }
         Ok(response)
     }
+}
+
+/// The token that the request presents; how it may be written else, the handlers know.
+fn bearer(request: &Request) -> Option<String> {
+    let presented = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    presented.strip_prefix("Bearer ").map(str::to_owned)
 }
 
 fn not_found() -> Problem {
