@@ -4,6 +4,7 @@
 Needs wrk, and psql for PostgreSQL. `bench/run.py` builds and measures; TEST_DATABASE_URL adds PostgreSQL. Rounds are
 interleaved and medians taken, so that a busy machine is equally unfair to both.
 """
+import http.client
 import json
 import os
 import re
@@ -31,6 +32,8 @@ BEARER = f"Authorization: {ADMIN['Authorization']}"
 # A thousand users with a thousand favorites each, and one with ten.
 USERS, FAVORITES, MOVIES = 1_000, 1_000, 2_000
 FEW, MANY = USERS + 100, 100
+# Runs of an integration task in one round.
+RUNS = 2_000
 
 
 class Tmdb(BaseHTTPRequestHandler):
@@ -52,9 +55,28 @@ class Tmdb(BaseHTTPRequestHandler):
         pass
 
 
+def execute(url, folder, statement):
+    """Runs a statement, in which `{numbers:N}` stands for a table of 1 to N; its first value."""
+
+    def numbers(match):
+        if url.startswith("sqlite"):
+            return f"WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {match[1]}) SELECT n FROM c"
+        return f"SELECT n FROM generate_series(1, {match[1]}) n"
+
+    statement = re.sub(r"\{numbers:(\d+)\}", numbers, statement)
+    if url.startswith("sqlite"):
+        database = sqlite3.connect(Path(folder) / "bench.db", timeout=60)
+        row = database.execute(statement).fetchone()
+        database.commit()
+        database.close()
+        return row and row[0]
+    command = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", url, "-c", statement]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
 def fill(url, folder):
     """A table of a million favorites."""
-    statements = [
+    for statement in [
         "INSERT INTO users (id, name, last_name, email, role, disabled, token_version, revision, created_at) "
         f"SELECT n + 99, 'u', '', 'u' || n || '@example.com', 'USER', FALSE, 1, 1, 0 FROM ({{numbers:{USERS + 1}}}) x",
         "INSERT INTO movies (id, title_folded, release_date, fetched_at, record) "
@@ -64,22 +86,43 @@ def fill(url, folder):
         f"SELECT u.n + 99, 1 + (u.n * 7 + m.n) % {MOVIES}, 0, 738000 + (1 + (u.n * 7 + m.n) % {MOVIES}) % 900, -1 FROM ({{numbers:{USERS}}}) u, ({{numbers:{FAVORITES}}}) m",
         f"INSERT INTO favorites (user_id, movie_id, added_at, released, stars) SELECT {FEW}, n, 0, 738000 + n % 900, -1 FROM ({{numbers:10}}) x",
         "ANALYZE",
-    ]
-    is_sqlite = url.startswith("sqlite")
-    for statement in statements:
-        def numbers(match):
-            if is_sqlite:
-                return f"WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {match[1]}) SELECT n FROM c"
-            return f"SELECT n FROM generate_series(1, {match[1]}) n"
+    ]:
+        execute(url, folder, statement)
 
-        statement = re.sub(r"\{numbers:(\d+)\}", numbers, statement)
-        if is_sqlite:
-            database = sqlite3.connect(Path(folder) / "bench.db", timeout=60)
-            database.execute(statement)
-            database.commit()
-            database.close()
-        else:
-            subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", url, "-c", statement], check=True)
+
+def fill_runs(url, folder, first, last):
+    """Runs that are over, of task 1, with these numbers."""
+    numbers = f"(SELECT n + {first - 1} AS n FROM ({{numbers:{last - first + 1}}}) x) y"
+    number = "'01900000-0000-7000-8000-' || CAST(100000000000 + n AS TEXT)"
+    for statement in [
+        "INSERT INTO runs (id, owner, task_id, lane, state, attempts, max_attempts, cancelled, created_at, due_at, "
+        f"started_at, ended_at, job) SELECT {number}, 1, 1, 'x', 'succeeded', 1, 1, FALSE, n, n, n, n, '{{}}' FROM {numbers}",
+        "INSERT INTO attempts (run_id, number, started_at, ended_at, outcome, trace) "
+        f"SELECT {number}, 1, n, n, 'succeeded', '{{}}' FROM {numbers}",
+        "ANALYZE",
+    ]:
+        execute(url, folder, statement)
+
+
+def run_rate(url, folder, base):
+    """Runs a second, from the first that is accepted to the last that is over."""
+    def accept():
+        connection = http.client.HTTPConnection(base.removeprefix("http://"))
+        for _ in range(RUNS // 8):
+            connection.request("POST", "/integration-tasks/execute/1", headers=ADMIN)
+            answer = connection.getresponse()
+            assert answer.status == 202, answer.read()
+            answer.read()
+
+    begun = time.perf_counter()
+    threads = [threading.Thread(target=accept) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    while int(execute(url, folder, "SELECT COUNT(*) FROM runs WHERE state IN ('queued', 'running')")):
+        time.sleep(0.01)
+    return RUNS / (time.perf_counter() - begun)
 
 
 def get(url, headers=None, method="GET"):
@@ -120,7 +163,8 @@ def main():
     tmdb = ThreadingHTTPServer(("127.0.0.1", 0), Tmdb)
     threading.Thread(target=tmdb.serve_forever, daemon=True).start()
     movies = {"TMDB_TOKEN": "bench", "TMDB_URL": f"http://127.0.0.1:{tmdb.server_port}", "MALECON_CACHE_TTL": "1h", "MALECON_RATE_LIMIT": "100000000"}
-    env |= movies
+    tasks = {"MALECON_ALLOW_TARGETS": "127.0.0.1", "MALECON_PER_HOST": "16"}
+    env |= movies | tasks
     build = ["cargo", "build", "--release", "--locked", "-p", "malecon-server", "-p", "malecon-http", "--bins", "--examples"]
     subprocess.run(build, cwd=ROOT, env=env, check=True)
     release = ROOT / "target" / "release"
@@ -175,6 +219,22 @@ def main():
                     times.append(time.perf_counter() - begun)
                 rate, _ = wrk("http://127.0.0.1:8111/")
                 print(f"| sync of 250 unchanged countries, {store}: as long as {statistics.median(times) * rate:.0f} bare answers | | |", flush=True)
+                task = {"name": "bench", "config": {"base_url": "http://127.0.0.1:8111/", "http_method": "GET"}}
+                request = urllib.request.Request(f"{base}/integration-tasks", json.dumps(task).encode(), ADMIN | {"Content-Type": "application/json"})
+                assert urllib.request.urlopen(request).status == 201
+                fill_runs(url, folder, 1, 1_000)
+                run_rate(url, folder, base)
+                few = [run_rate(url, folder, base) for _ in range(3)]
+                print(f"| a run of an integration task, {store}: as long as {rate / statistics.median(few):.0f} bare answers | | |", flush=True)
+                if store == "PostgreSQL":
+                    start(release / "malecon", "serve", "--demo", "--listen", "127.0.0.1:8129", "--database-url", url, "--log", "warn")
+                    wait("http://127.0.0.1:8129/health/ready")
+                    two = [run_rate(url, folder, base) for _ in range(3)]
+                    print(f"| two processes, {store}: {statistics.median(two) / statistics.median(few):.2f} times as many runs as one | | |", flush=True)
+                    running.pop().terminate()
+                fill_runs(url, folder, 1_001, 1_000_000)
+                many = [run_rate(url, folder, base) for _ in range(3)]
+                print(f"| with a million runs that are over, {store}: {statistics.median(many) / statistics.median(few):.2f} times as many as with a thousand | | |", flush=True)
         finally:
             for process in running:
                 process.terminate()

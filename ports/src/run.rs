@@ -23,6 +23,8 @@ pub enum RunWrite {
 /// - `a_key_makes_one_run`: `There` for the second; of many at once, one is added.
 /// - `a_run_needs_its_owner_and_its_task`: `MissingReference` without.
 /// - `runs_of_a_task_are_listed_latest_first`: from the one before the cursor on.
+/// - `recent_runs_are_those_not_over_and_the_latest`: of one owner, the latest made first; where there is
+///   no room for all, those that are not over come before the others.
 /// - `a_cancelled_run_is_over`: at once when it waits; one under way ends as its attempt does, but is
 ///   not tried again, and its owner is told by `renew`. One that is over stays as it is.
 /// - `runs_end_with_their_task_and_their_owner`: they are gone, whatever their state.
@@ -55,6 +57,12 @@ pub trait RunRepository: Send + Sync {
     /// # Errors
     /// [`RepositoryError`] of the store.
     async fn list(&self, query: &RunQuery) -> Result<Vec<Run>, RepositoryError>;
+
+    /// The owner's runs that are not over, and the latest others; at most so many.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] of the store.
+    async fn recent(&self, owner: i64, most: u32) -> Result<Vec<Run>, RepositoryError>;
 
     /// Ends a run, or sees to it that it ends; as it is now, if there is such a run.
     ///

@@ -7,6 +7,8 @@ mod contract;
 mod conventions;
 mod countries;
 mod dam;
+mod engine;
+mod events;
 mod listen;
 mod movies;
 mod openapi;

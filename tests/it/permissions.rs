@@ -102,6 +102,7 @@ fn table() -> Vec<Row> {
         "showTaskRun" GET "/integration-tasks/{id}/runs/{run}" none => 401 200 404 404;
         "cancelTaskRun" POST "/integration-tasks/{id}/runs/{run}/cancel" none => 401 202 404 404;
         "replayTaskRun" POST "/integration-tasks/{id}/runs/{run}/replay" none => 401 202 404 404;
+        "watchTaskRuns" GET "/api/events" none => 401 200 0 200;
         "removeTask" DELETE "/integration-tasks/{id}" none => 401 204 404 404;
         "removeUser" DELETE "/api/users/{id}" none => 401 403 404 204;
     ]

@@ -39,7 +39,8 @@ impl Drop for Folder {
 pub struct Malecon {
     pub client: Client,
     pub running: Option<Running>,
-    _folder: Option<Folder>,
+    folder: Option<Folder>,
+    database: String,
 }
 
 impl Malecon {
@@ -48,7 +49,7 @@ impl Malecon {
         let folder = Folder::new();
         let database = format!("sqlite://{}/malecon.db?mode=rwc", folder.0.display());
         let flags = [&["--demo", "--database-url", &database], flags].concat();
-        Self { _folder: Some(folder), ..Self::with(&flags, Limits::default()).await }
+        Self { folder: Some(folder), ..Self::with(&flags, Limits::default()).await }
     }
 
     /// A server with exactly these flags, on a port of its own.
@@ -56,11 +57,23 @@ impl Malecon {
         let flags = [&["malecon", "--listen", "127.0.0.1:0", "--retry-base", "5ms"], flags].concat();
         let config = Cli::try_parse_from(flags).unwrap().config.resolve().unwrap();
         let running = start(&config, limits).await.unwrap();
-        Self { client: Client::new(running.address), running: Some(running), _folder: None }
+        let database = config.database_url;
+        Self { client: Client::new(running.address), running: Some(running), folder: None, database }
     }
 
-    pub async fn stop(mut self) {
+    /// Where its database is.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    pub async fn stop(self) {
+        self.end().await;
+    }
+
+    /// Stops it; its database is there as long as what this returns.
+    pub async fn end(mut self) -> Option<Folder> {
         self.running.take().unwrap().stop().await;
+        self.folder.take()
     }
 }
 

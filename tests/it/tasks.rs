@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use clap::Parser;
 use futures_util::future::join_all;
+use malecon_server::command::{Cli, start_worker};
 use reqwest::{Method, Response};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -260,6 +262,29 @@ async fn a_task_with_a_schedule_runs_by_itself() {
         ask(client, Method::PATCH, &place, CONSUMER, json!({"config": {"schedule": null}})).await;
     assert_eq!((status, &task["config"]["schedule"]), (200, &Value::Null));
     malecon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_takes_up_runs_without_the_api() {
+    let (target, malecon) = start().await;
+    let client = &malecon.client;
+    let mut scheduled = task(&target, "/fine");
+    scheduled["config"]["schedule"] = json!({"cron": "* * * * * *"});
+    added(client, scheduled).await;
+    let address = target.address().to_string();
+    let flags = ["malecon", "--database-url", malecon.database(), "--allow-targets", &address];
+    let config = Cli::try_parse_from(flags).unwrap().config.resolve().unwrap();
+    let _kept = malecon.end().await;
+    let calls = async || target.received_requests().await.unwrap().len();
+    let before = calls().await;
+    let worker = start_worker(&config).await.unwrap();
+    while calls().await < before + 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    worker.stop().await;
+    let after = calls().await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(calls().await, after, "nothing is begun any more");
 }
 
 #[rstest]

@@ -1,5 +1,6 @@
 //! Runs in RAM, and those who take them up.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::MutexGuard;
 use std::task::{Poll, Waker};
@@ -149,6 +150,16 @@ impl RunRepository for MemoryTasks {
         let wanted = runs.filter(|run| run.task_id == Some(query.task_id));
         let older = wanted.filter(|run| query.before.is_none_or(|before| run.id < before));
         Ok(older.take(query.most as usize).cloned().collect())
+    }
+
+    async fn recent(&self, owner: i64, most: u32) -> Result<Vec<Run>, RepositoryError> {
+        let state = self.state();
+        let runs = || state.runs.values().rev().map(|kept| &kept.run).filter(|run| run.owner == Some(owner));
+        let (open, over) =
+            (runs().filter(|run| !run.state.is_over()), runs().filter(|run| run.state.is_over()));
+        let mut recent: Vec<Run> = open.chain(over).take(most as usize).cloned().collect();
+        recent.sort_by_key(|run| Reverse(run.id));
+        Ok(recent)
     }
 
     async fn cancel(&self, id: RunId) -> Result<Option<Run>, RepositoryError> {

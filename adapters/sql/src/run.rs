@@ -1,6 +1,7 @@
 //! Runs and their attempts in tables. Whoever locks several rows goes from a user to its tasks to
 //! their runs, or takes only what nobody holds, so that nobody waits in a circle.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use malecon_ports::{RepositoryError, RunRepository, RunWrite};
 use sea_orm::sea_query::{LockType, OnConflict};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    QueryOrder, QuerySelect, Select,
 };
 use tokio::sync::Notify;
 
@@ -71,6 +72,17 @@ impl RunRepository for SqlRuns {
         rows.into_iter().map(Run::try_from).collect()
     }
 
+    async fn recent(&self, owner: i64, most: u32) -> Result<Vec<Run>, RepositoryError> {
+        let mut recent = BTreeMap::new();
+        // One that ends in between is found twice, and is over then.
+        for is_over in [false, true] {
+            let room = u64::from(most).saturating_sub(recent.len() as u64);
+            let rows = latest_of(owner, is_over, room).all(&self.db).await.map_err(classify)?;
+            recent.extend(rows.into_iter().map(|row| (row.id.clone(), row)));
+        }
+        recent.into_values().rev().map(Run::try_from).collect()
+    }
+
     async fn cancel(&self, id: RunId) -> Result<Option<Run>, RepositoryError> {
         let sql = "UPDATE runs SET cancelled = TRUE, \
                    state = CASE state WHEN 'queued' THEN 'cancelled' ELSE state END, \
@@ -110,6 +122,15 @@ impl RunRepository for SqlRuns {
         let before = clock(&self.db).await? - micros(older_than);
         execute(&self.db, &sql, [before.into(), i64::from(most).into()]).await
     }
+}
+
+/// The latest runs of an owner that are over, or that are not.
+pub(crate) fn latest_of(owner: i64, is_over: bool, most: u64) -> Select<Entity> {
+    let wanted = if is_over { Column::EndedAt.is_not_null() } else { Column::EndedAt.is_null() };
+    // As a range and in the order of the index: with `=`, PostgreSQL may go through the runs of all from
+    // the latest on, hoping to meet enough of this owner's soon.
+    let theirs = Entity::find().filter(Column::Owner.between(owner, owner)).filter(wanted);
+    theirs.order_by_asc(Column::Owner).order_by_desc(Column::Id).limit(most)
 }
 
 /// Makes a run its task's latest.

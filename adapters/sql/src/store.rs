@@ -91,6 +91,10 @@ impl SqlStore {
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
         });
+        // A process whose host vanishes in mid-transaction would hold its rows for hours.
+        connect.map_sqlx_postgres_opts(|postgres| {
+            postgres.options([("idle_in_transaction_session_timeout", "30s")])
+        });
         if url.contains(":memory:") || url.contains("mode=memory") {
             // The database is gone with its only connection.
             connect.max_connections(1).min_connections(1).idle_timeout(None).max_lifetime(None);

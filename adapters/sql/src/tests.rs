@@ -8,6 +8,7 @@ use malecon_ports::{RepositoryError, ScheduleRepository, TaskRepository};
 use sea_orm::{ConnectionTrait, DatabaseConnection, QueryTrait, Statement};
 
 use crate::queue::take_sql;
+use crate::run::latest_of;
 use crate::schedule::due_at;
 use crate::testing::sqlite;
 use crate::{SqlOptions, SqlStore};
@@ -139,6 +140,15 @@ async fn a_claim_looks_only_at_runs_that_wait() {
             !plan.iter().any(|step| step.contains("SCAN runs") || step.contains("TEMP B-TREE")),
             "{plan:?}"
         );
+    }
+}
+
+#[tokio::test]
+async fn the_latest_runs_are_found_without_looking_at_the_others() {
+    let db = sqlite().await.store.db.clone();
+    for (is_over, index) in [(false, "runs_open"), (true, "runs_owner")] {
+        let plan = plan(&db, latest_of(1, is_over, 100).build(db.get_database_backend())).await;
+        assert_eq!(plan, [format!("SEARCH runs USING INDEX {index} (owner>? AND owner<?)")]);
     }
 }
 

@@ -11,12 +11,12 @@ use crate::country::{self, CountryApi};
 use crate::movie::{self, MovieApi, ShelfApi};
 use crate::query::Param;
 use crate::services::{HttpSettings, Services};
-use crate::task::{self, RunApi, TaskApi};
+use crate::task::{self, EventApi, RunApi, TaskApi};
 use crate::token::{self, TokenApi};
 use crate::user::{self, UserApi};
 use crate::v31::{self, V31Api};
 
-type Apis = (CountryApi, V31Api, MovieApi, ShelfApi, UserApi, TokenApi, TaskApi, RunApi, AroundApi);
+type Apis = (CountryApi, V31Api, MovieApi, ShelfApi, UserApi, TokenApi, TaskApi, RunApi, EventApi, AroundApi);
 
 /// The parameters of each operation.
 const PARAMS: &[(&str, &[Param])] = &[
@@ -70,6 +70,7 @@ const CONFLICTS: &[(&str, &[&str])] = &[
     ("`email_taken`: another user has this e-mail address", &["addUser", "replaceUser", "changeUser"]),
     ("`expires_in_the_past`: the token would have ended already", &["addToken"]),
     ("`last_admin`: no other administrator would be left", &["replaceUser", "changeUser", "removeUser"]),
+    ("`wrong_password`: the present password is missing or another one", &["replaceUser", "changeUser"]),
     ("`run_over`: the run is over", &["cancelTaskRun"]),
     ("`sync_running`: a sync of countries is running", &["syncCountries"]),
 ];
@@ -105,6 +106,7 @@ pub(crate) fn service(
                 TokenApi(Arc::clone(&services)),
                 TaskApi(Arc::clone(&services)),
                 RunApi(Arc::clone(&services)),
+                EventApi::new(Arc::clone(&services), settings.stopping.clone()),
                 around,
             ))
         }

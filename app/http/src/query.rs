@@ -184,7 +184,7 @@ impl Kind {
             }
             Self::Page { last } => Self::Whole { least: 1, most: last.into() }.schema(),
             Self::Decimal => json!({"type": "number", "format": "double", "minimum": 0}),
-            Self::Flag => json!({"type": "boolean"}),
+            Self::Flag => json!({"type": "string", "example": "true"}),
             Self::Tag { parts: 1 } => json!({"type": "string", "pattern": "^[A-Za-z]{2}$"}),
             Self::Tag { .. } => json!({"type": "string", "pattern": "^[A-Za-z]{2}(-[A-Za-z]{2})?$"}),
             Self::Run => json!({"type": "string", "format": "uuid"}),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use malecon::{Answers, CountryService, Meter, MovieService, TaskService, TokenService, UserService};
+use tokio::sync::watch;
 
 /// The use cases behind the API.
 #[derive(Clone)]
@@ -64,6 +65,8 @@ pub struct HttpSettings {
     pub max_body: usize,
     /// How long a client may take over a request's body.
     pub body_timeout: Duration,
+    /// Becomes true when the server is told to stop, which ends answers that have no end of their own.
+    pub stopping: Option<watch::Receiver<bool>>,
 }
 
 impl Default for HttpSettings {
@@ -74,6 +77,7 @@ impl Default for HttpSettings {
             metrics_token: None,
             max_body: 1024 * 1024,
             body_timeout: Duration::from_secs(30),
+            stopping: None,
         }
     }
 }

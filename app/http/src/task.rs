@@ -1,6 +1,7 @@
 //! `/integration-tasks`: what users want called, and the runs of it.
 
 mod body;
+mod events;
 mod params;
 mod read;
 mod run;
@@ -30,6 +31,7 @@ use crate::written::{Accepted, Changed, Gone, Made, Written};
 use body::{ConfigBody, TaskBody, TaskPage};
 use trace::{CheckBody, ResultBody, TicketBody};
 
+pub(crate) use events::EventApi;
 pub(crate) use params::{
     EXAMPLE, LIST, PART, PART_EXAMPLE, REPLAY, REPLAY_EXAMPLE, RUNS, WHOLE, key_document,
 };

@@ -3,6 +3,7 @@
 mod people;
 mod serve;
 mod small;
+mod tasks;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -15,7 +16,8 @@ use crate::config::{check_names, show};
 use crate::{Config, Failure, logging};
 
 pub use people::{TokenCommand, UserCommand};
-pub use serve::{Running, start};
+pub use serve::{Running, Working, start, start_worker};
+pub use tasks::TasksCommand;
 
 /// A sea wall between programs and the public APIs they depend on.
 #[derive(Parser, Debug)]
@@ -34,6 +36,8 @@ pub struct Cli {
 pub enum Command {
     /// Serve the API, and keep the store up to date
     Serve,
+    /// Take up runs of integration tasks, without the API
+    Worker,
     /// Bring the database's schema up to date and end
     Migrate,
     /// Mirror countries from their source now, and tell what that did
@@ -52,6 +56,9 @@ pub enum Command {
     /// API tokens: list, add, remove; the signing key: rotate-key
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Integration tasks: list; what happens to their runs: follow
+    #[command(subcommand)]
+    Tasks(TasksCommand),
     /// Print every setting, its value and where it comes from
     Config,
     /// Look at everything that is needed, and tell what is wrong
@@ -133,12 +140,14 @@ fn run() -> Result<(), (u8, Failure)> {
     let outcome = runtime.block_on(async {
         match command {
             Command::Serve => serve::run(&config).await,
+            Command::Worker => serve::run_worker(&config).await,
             Command::Migrate => small::migrate(&config).await,
             Command::Sync => small::sync(&config).await,
             Command::Export(export) => small::export(&config, &export).await,
             Command::Openapi { check } => small::openapi(check),
             Command::User(command) => people::user(&config, command).await,
             Command::Token(command) => people::token(&config, command).await,
+            Command::Tasks(command) => tasks::tasks(&config, command).await,
             Command::Doctor => small::doctor(&config).await,
             Command::Healthcheck => small::healthcheck(&config).await,
             Command::Config | Command::Completions { .. } => Ok(()),
@@ -171,11 +180,22 @@ fn load_dotenv() -> Result<BTreeSet<String>, Failure> {
 
 /// Writes to standard output; a reader that has gone away is no failure.
 fn print(text: &str) -> Result<(), Failure> {
+    print_to(text).map(|_| ())
+}
+
+/// Who reads standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    There,
+    Gone,
+}
+
+/// Writes to standard output, and tells whether anybody reads it.
+fn print_to(text: &str) -> Result<Reader, Failure> {
     use std::io::Write;
     match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::of("can't write", error))
-        }
-        _ => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(Failure::of("can't write", error)),
+        Ok(()) => Ok(Reader::There),
     }
 }

@@ -29,7 +29,7 @@ pub use error::{Fault, Lack, ServiceError};
 pub use meter::{Meter, TieredLimiter};
 pub use movie::{MoviePorts, MovieService, MovieUpkeep, ShieldedMovies};
 pub use shield::{Background, Breaker, Codec, Effort, Shield, ShieldError, ShieldPorts, ShieldSettings};
-pub use task::{TaskCheck, TaskPorts, TaskService};
+pub use task::{RunEvent, RunEventKind, TaskCheck, TaskPorts, TaskService};
 pub use token::{Caller, TokenPair, TokenPorts, TokenService, hash_token};
 pub use user::{UserInput, UserService};
 pub use worker::{Worker, WorkerPorts, WorkerSettings};

@@ -5,13 +5,15 @@ mod seal;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tick;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::Stream;
 use malecon_domain::{
     Attempt, CallFault, Header, HeaderText, Instant, Job, NewRun, OnceKey, Paged, Principal, Run, RunId,
-    RunQuery, RunTally, Sent, Task, TaskConfig, TaskDraft, TaskQuery,
+    RunQuery, RunTally, Sent, Task, TaskConfig, TaskDraft, TaskFault, TaskQuery,
 };
 use malecon_ports::{
     CallError, Clock, KeyRepository, RunRepository, RunWrite, ScheduleRepository, Sealer, SigningKey,
@@ -22,6 +24,8 @@ use uuid::{NoContext, Timestamp, Uuid};
 
 pub(crate) use self::call::Caller;
 pub(crate) use self::seal::Seals;
+use self::watch::Watch;
+pub use self::watch::{RunEvent, RunEventKind};
 use crate::error::{Fault, ServiceError};
 use crate::token::hex;
 use crate::user::missing;
@@ -224,6 +228,39 @@ impl TaskService {
         Ok(TaskCheck { sent: call::shown(&config), verdict })
     }
 
+    /// What happens to the caller's runs from now on, looked for twice a second, and without an end: what
+    /// can't be asked for a while is asked again. Of one who has more than 100 runs that are not over, some
+    /// may be told late, twice or not at all.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn watch(
+        &self,
+        caller: &Principal,
+    ) -> Result<impl Stream<Item = RunEvent> + Send + use<>, ServiceError> {
+        self.watch_unattended(caller.user_id).await
+    }
+
+    /// The same of any user, for a command line.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn watch_unattended(
+        &self,
+        owner: i64,
+    ) -> Result<impl Stream<Item = RunEvent> + Send + use<>, ServiceError> {
+        let TaskPorts { runs, clock, .. } = &self.ports;
+        Ok(Watch::begin(Arc::clone(runs), Arc::clone(clock), owner).await?.events())
+    }
+
+    /// One page of any user's tasks, for a command line.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn list_unattended(&self, owner: i64, query: &TaskQuery) -> Result<Paged<Task>, ServiceError> {
+        Ok(self.ports.tasks.list(owner, query).await?)
+    }
+
     /// What there is to do, of all users.
     ///
     /// # Errors
@@ -309,8 +346,8 @@ impl TaskService {
         let kept = present.map_or(&[][..], |present| &present.headers);
         let headers = &draft.config.headers;
         for header in headers.iter().filter(|header| is_masked(header) && stored(kept, header).is_none()) {
-            let pointer = format!("config/headers/{}", header.name);
-            faults.push(Fault::new(pointer, "there is no secret yet that this mask could stand for"));
+            let detail = "there is no secret yet that this mask could stand for".to_owned();
+            faults.push(TaskFault { pointer: header.pointer(), detail }.into());
         }
         if !faults.is_empty() {
             return Err(ServiceError::Invalid(faults));

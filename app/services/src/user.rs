@@ -99,7 +99,7 @@ impl UserService {
     ///
     /// # Errors
     /// `NotFound`, also for somebody else's; `Forbidden` for a role; `Invalid`; `Limited`; `Conflict`
-    /// (`email_taken`, `last_admin`; with a revision [`ServiceError::OUTDATED`]); `Unavailable`.
+    /// (`email_taken`, `last_admin`, `wrong_password`; with a revision [`ServiceError::OUTDATED`]); `Unavailable`.
     pub async fn change(
         &self,
         caller: &Principal,
@@ -210,7 +210,7 @@ impl UserService {
     }
 
     async fn prove(&self, user: &User, current: Option<&str>) -> Result<(), ServiceError> {
-        let wrong = |detail| ServiceError::invalid("current_password", detail);
+        let wrong = |detail| ServiceError::conflict("wrong_password", detail);
         let current = current.ok_or_else(|| wrong("a new password needs the present one"))?;
         let key = format!("password-of-{}", user.id);
         let proof = guess(&*self.limiter, &key, GUESSES, async {

@@ -16,6 +16,13 @@ impl Header {
                 name.strip_suffix(end).is_some_and(|start| start.is_empty() || start.ends_with('-'))
             })
     }
+
+    /// Where in a task the header is, as RFC 6901 writes it; of a name that is too long to be one, only
+    /// its beginning.
+    pub fn pointer(&self) -> String {
+        let name: String = self.name.chars().take(100).collect();
+        format!("/config/headers/{}", name.replace('~', "~0").replace('/', "~1"))
+    }
 }
 
 impl TaskDraft {
@@ -97,8 +104,7 @@ impl TaskConfig {
         );
         for (at, header) in self.headers.iter().enumerate().take(Self::MOST_HEADERS) {
             let name = header.name.to_ascii_lowercase();
-            // As RFC 6901 writes it.
-            let pointer = format!("/config/headers/{}", header.name.replace('~', "~0").replace('/', "~1"));
+            let pointer = header.pointer();
             if name.is_empty() || !name.bytes().all(is_token) {
                 faults.unless(false, pointer, "this is no header's name");
                 continue;

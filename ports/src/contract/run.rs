@@ -29,6 +29,7 @@ macro_rules! run_contract {
             a_key_makes_one_run,
             a_run_needs_its_owner_and_its_task,
             runs_of_a_task_are_listed_latest_first,
+            recent_runs_are_those_not_over_and_the_latest,
             a_cancelled_run_is_over,
             runs_end_with_their_task_and_their_owner,
             runs_are_counted,
@@ -211,6 +212,50 @@ pub async fn runs_of_a_task_are_listed_latest_first(store: &impl TaskStore) {
     let runs = store.runs().list(&RunQuery::latest(one.id)).await.expect("list");
     assert_eq!(runs[2], the_run(store, 3).await, "as they are found");
     assert!(list(store, &RunQuery::latest(NOBODY)).await.is_empty());
+}
+
+/// Whatever their tasks, and nobody else's.
+pub async fn recent_runs_are_those_not_over_and_the_latest(store: &impl TaskStore) {
+    let (ana, ben) = (user(store, "ana").await, user(store, "ben").await);
+    let (one, two) = (task(store, ana, "a").await, task(store, ana, "b").await);
+    let bens = task(store, ben, "b").await;
+    let recent = async |owner, most, wanted: &[u8]| {
+        let runs = store.runs().recent(owner, most).await.expect("recent");
+        let wanted: Vec<_> = wanted.iter().map(|n| id(*n)).collect();
+        assert_eq!(runs.iter().map(|run| run.id).collect::<Vec<_>>(), wanted, "{owner}, {most}");
+        runs
+    };
+    recent(ana, 100, &[]).await;
+    // Under way, waiting, and over in each way that there is.
+    add_run(store, &run_of(&one, 1)).await;
+    claim(store, LONG).await.expect("a run");
+    add_run(store, &NewRun { delay: LONG, ..run_of(&two, 2) }).await;
+    for (n, end) in [(3, AttemptEnd::Succeeded), (4, AttemptEnd::Failed), (5, AttemptEnd::Cancelled)] {
+        add_run(store, &run_of(&one, n)).await;
+        finish_next(store, Next::Over(end)).await;
+    }
+    add_run(store, &run_of(&two, 6)).await;
+    cancel(store, 6).await;
+    add_run(store, &run_of(&two, 7)).await;
+    finish_next(store, Next::Again(LONG)).await;
+    add_run(store, &NewRun { delay: LONG, ..run_of(&bens, 8) }).await;
+    add_run(store, &NewRun { delay: LONG, ..new_run(9) }).await;
+
+    let runs = recent(ana, 100, &[7, 6, 5, 4, 3, 2, 1]).await;
+    for run in runs {
+        assert_eq!(store.runs().find(run.id).await.expect("find"), Some(run), "as it is found");
+    }
+    recent(ana, 7, &[7, 6, 5, 4, 3, 2, 1]).await;
+    recent(ana, 6, &[7, 6, 5, 4, 2, 1]).await;
+    recent(ana, 4, &[7, 6, 2, 1]).await;
+    recent(ana, 3, &[7, 2, 1]).await;
+    recent(ana, 2, &[7, 2]).await;
+    recent(ben, 2, &[8]).await;
+    recent(NOBODY, 2, &[]).await;
+    cancel(store, 2).await;
+    recent(ana, 3, &[7, 6, 1]).await;
+    remove(store, &two).await;
+    recent(ana, 3, &[5, 4, 1]).await;
 }
 
 /// At once, or as soon as its attempt is.

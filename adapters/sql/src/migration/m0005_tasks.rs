@@ -45,7 +45,8 @@ super::sql_step!(
         "CREATE INDEX runs_leased ON runs (lease_until) WHERE state = 'running'",
         "CREATE INDEX runs_ended ON runs (ended_at) WHERE ended_at IS NOT NULL",
         "CREATE INDEX runs_task ON runs (task_id, id DESC)",
-        "CREATE INDEX runs_owner ON runs (owner)",
+        "CREATE INDEX runs_owner ON runs (owner, id DESC)",
+        "CREATE INDEX runs_open ON runs (owner, id DESC) WHERE ended_at IS NULL",
         // The keys that secrets in tasks are sealed with.
         "CREATE TABLE seal_keys (
             id ID,

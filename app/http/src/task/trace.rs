@@ -195,10 +195,31 @@ pub(crate) struct RunPage {
     results: Vec<RunRow>,
 }
 
+impl From<&Run> for RunRow {
+    fn from(run: &Run) -> Self {
+        Self { run: RunBody::from(run), attempts: run.attempts }
+    }
+}
+
 impl RunPage {
     pub fn new(runs: &[Run], next: Option<String>) -> Self {
-        let row = |run: &Run| RunRow { run: RunBody::from(run), attempts: run.attempts };
-        Self { next, results: runs.iter().map(row).collect() }
+        Self { next, results: runs.iter().map(RunRow::from).collect() }
+    }
+}
+
+/// Something that has happened to a run: the data of an event.
+#[derive(Debug, Serialize, Object)]
+#[oai(rename = "TaskRunEvent")]
+pub(crate) struct EventBody {
+    /// The task's number.
+    task_id: Option<i64>,
+    /// The run as it was found, which may be further on already.
+    run: RunRow,
+}
+
+impl From<&Run> for EventBody {
+    fn from(run: &Run) -> Self {
+        Self { task_id: run.task_id, run: RunRow::from(run) }
     }
 }
 

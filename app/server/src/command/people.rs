@@ -92,11 +92,11 @@ fn role(text: &str) -> Result<Role, String> {
 }
 
 /// Who sits at the command line may do everything.
-fn operator() -> Principal {
+pub(super) fn operator() -> Principal {
     Principal { user_id: 0, name: "operator".to_owned(), role: Role::Admin }
 }
 
-async fn services(config: &Config) -> Result<Services, Failure> {
+pub(super) async fn services(config: &Config) -> Result<Services, Failure> {
     let wired = wire(config).await?;
     wired.store.migrate().await?;
     Ok(wired.services)

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use malecon::{ServiceError, Worker};
+use malecon_http::HttpSettings;
+use malecon_sql::SqlStore;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -15,19 +17,33 @@ use crate::{Config, Failure, first, monitor, schedule};
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
-    stop: watch::Sender<bool>,
-    server: JoinHandle<()>,
-    beside: Vec<JoinHandle<()>>,
+    working: Working,
 }
 
 impl Running {
-    /// Stops it: no new connections, those under way get their grace.
+    /// Stops it: no new connections, requests and attempts under way get their grace.
+    pub async fn stop(self) {
+        self.working.stop().await;
+    }
+}
+
+/// Work that goes on until it is told to stop, and what runs beside it.
+pub struct Working {
+    stop: watch::Sender<bool>,
+    work: JoinHandle<()>,
+    beside: Vec<JoinHandle<()>>,
+    store: SqlStore,
+}
+
+impl Working {
+    /// Stops it: nothing new is begun, what is under way gets its grace.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
-        let _ = self.server.await;
+        let _ = self.work.await;
         for task in self.beside {
             task.abort();
         }
+        self.store.close().await;
     }
 }
 
@@ -54,14 +70,31 @@ pub async fn start(config: &Config, limits: Limits) -> Result<Running, Failure> 
         tokio::spawn(schedule::mirror(services.countries.clone(), config.sync_every)),
     ];
     let (stop, stopped) = watch::channel(false);
+    let http = HttpSettings { stopping: Some(stopped.clone()), ..http };
     let app = malecon_http::app(services, http);
-    let server = tokio::spawn(async move {
+    let work = tokio::spawn(async move {
         let working = work(worker, stopped.clone(), limits.grace);
         tokio::join!(listen::serve(listener, app, limits, told(stopped)), working);
-        store.close().await;
     });
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), demo = config.demo, "listening");
-    Ok(Running { address, stop, server, beside })
+    Ok(Running { address, working: Working { stop, work, beside, store } })
+}
+
+/// Starts what takes up runs of integration tasks, and keeps their schedules, without the API.
+///
+/// # Errors
+/// Anything that keeps it from working.
+pub async fn start_worker(config: &Config) -> Result<Working, Failure> {
+    let Wired { services, store, worker, .. } = wire(config).await?;
+    store.migrate().await.map_err(|error| Failure::of("the database can't be migrated", error))?;
+    let beside = vec![
+        tokio::spawn(schedule::tick(services.tasks.clone())),
+        tokio::spawn(schedule::look_after_runs(services.tasks, config.keep_runs)),
+    ];
+    let (stop, stopped) = watch::channel(false);
+    let work = tokio::spawn(work(worker, stopped, Limits::default().grace));
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "working");
+    Ok(Working { stop, work, beside, store })
 }
 
 /// When it is told to stop.
@@ -115,6 +148,15 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     told_to_stop().await?;
     tracing::info!("stopping");
     running.stop().await;
+    Ok(())
+}
+
+/// Works until the process is told to stop.
+pub(super) async fn run_worker(config: &Config) -> Result<(), Failure> {
+    let working = start_worker(config).await?;
+    told_to_stop().await?;
+    tracing::info!("stopping");
+    working.stop().await;
     Ok(())
 }
 

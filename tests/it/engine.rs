@@ -1,0 +1,10 @@
+//! The engine of runs under kills, stops, races and outages: processes that work on one database,
+//! and a target that counts what reaches it.
+
+mod ground;
+mod kills;
+mod outages;
+mod process;
+mod races;
+mod schedules;
+mod target;
