@@ -13,8 +13,8 @@ use rstest::rstest;
 use crate::dam::{Dam, Gate};
 use crate::support::{ADMIN, Client, Malecon};
 
-/// What nobody may wait longer than; a busy machine has as much again.
-const A_SECOND: Duration = Duration::from_secs(2);
+/// Longer than anybody waits on a busy machine, and shorter than for a server that hangs.
+const SOON: Duration = Duration::from_secs(8);
 
 struct Panics;
 
@@ -54,7 +54,7 @@ async fn dam_before(url: &str, port: u16) -> Dam {
 async fn status(client: &Client, path: &str) -> u16 {
     let begun = Instant::now();
     let status = client.get(path).await.status().as_u16();
-    assert!(begun.elapsed() < A_SECOND, "{path}: {:?}", begun.elapsed());
+    assert!(begun.elapsed() < SOON, "{path}: {:?}", begun.elapsed());
     status
 }
 
@@ -89,7 +89,7 @@ async fn without_the_database_what_is_held_is_served_and_the_rest_says_so_soon(#
     for path in ["/api/countries?name=never%20asked", "/api/countries/NOR"] {
         let begun = Instant::now();
         let response = client.get(path).await;
-        assert!(begun.elapsed() < A_SECOND, "{path}: {:?}", begun.elapsed());
+        assert!(begun.elapsed() < SOON, "{path}: {:?}", begun.elapsed());
         assert_eq!(response.status(), 503, "{path}");
         assert!(response.headers().contains_key("retry-after"));
         assert_eq!(response.headers()["content-type"], "application/problem+json");
@@ -99,7 +99,7 @@ async fn without_the_database_what_is_held_is_served_and_the_rest_says_so_soon(#
     let begun = Instant::now();
     let sync = client.request(reqwest::Method::POST, "/api/countries/sync").bearer_auth(ADMIN);
     assert_eq!(sync.send().await.unwrap().status(), 503);
-    assert!(begun.elapsed() < A_SECOND, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
 
     dam.turn(Gate::Open);
     until_status(client, "/health/ready", 200).await;
@@ -129,10 +129,11 @@ async fn without_redis_everything_goes_on_and_it_is_used_again_when_it_is_back(#
 
     dam.turn(gate);
     let begun = Instant::now();
-    for page in 1..=25 {
+    for page in 1..=100 {
         assert_eq!(status(client, &format!("/api/countries?page={page}")).await, 200);
     }
-    assert!(begun.elapsed() < A_SECOND, "25 answers took {:?}", begun.elapsed());
+    // If each had waited for Redis, they would have taken 10 s.
+    assert!(begun.elapsed() < SOON, "100 answers took {:?}", begun.elapsed());
     redis_is("unavailable").await;
     assert_eq!(client.json("/health/ready").await["status"], "degraded");
 

@@ -37,11 +37,11 @@ async fn status(client: &Client, token: &str) -> u16 {
     send(client, Method::GET, "/api/users/me", token, Value::Null).await.status().as_u16()
 }
 
-/// What is revoked counts within a second; a busy machine has a few.
+/// What is revoked counts within a second; a busy machine has some more.
 async fn until_refused(client: &Client, token: &str) {
     let begun = Instant::now();
     while status(client, token).await != 401 {
-        assert!(begun.elapsed() < Duration::from_secs(5), "the token still works");
+        assert!(begun.elapsed() < Duration::from_secs(20), "the token still works");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
