@@ -20,9 +20,9 @@ pub use country::{
 pub use movie::{Favorite, Genre, Movie, MoviePage, MovieQuery, MovieSortKey, PopularQuery, Rating, Stars};
 pub use page::{Direction, Page, Paged, Sort};
 pub use run::{
-    Attempt, AttemptEnd, Job, NewRun, Next, OnceKey, Run, RunId, RunQuery, RunState, RunTally, Trace,
+    Attempt, AttemptEnd, Job, JobKind, NewRun, Next, OnceKey, Run, RunId, RunQuery, RunState, RunTally, Trace,
 };
-pub use schedule::{InvalidSchedule, Overlap, Schedule};
+pub use schedule::{InvalidSchedule, Overlap, Rhythm, Schedule};
 pub use sourced::{Freshness, Sourced};
 pub use target::{AllowList, InvalidAllowList, is_public};
 pub use task::{

@@ -12,9 +12,65 @@ pub type RunId = Uuid;
 
 /// What a run does.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "most runs are calls")]
 pub enum Job {
     /// Calls a target, as an integration task says.
     Call(TaskConfig),
+    /// Mirrors the countries.
+    Sync,
+    /// Looks for a dog's picture.
+    Picture {
+        /// The dog's number.
+        dog: i64,
+    },
+    /// Looks what there is to do in a country.
+    Activities {
+        /// Its code of ISO 3166-1 alpha-3.
+        country: String,
+    },
+    /// Mails the report on countries.
+    Report,
+}
+
+impl Job {
+    /// Of which kind it is.
+    pub fn kind(&self) -> JobKind {
+        match self {
+            Self::Call(_) => JobKind::Call,
+            Self::Sync => JobKind::Sync,
+            Self::Picture { .. } => JobKind::Picture,
+            Self::Activities { .. } => JobKind::Activities,
+            Self::Report => JobKind::Report,
+        }
+    }
+}
+
+/// A kind of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JobKind {
+    /// [`Job::Call`].
+    Call,
+    /// [`Job::Sync`].
+    Sync,
+    /// [`Job::Picture`].
+    Picture,
+    /// [`Job::Activities`].
+    Activities,
+    /// [`Job::Report`].
+    Report,
+}
+
+impl JobKind {
+    /// Its name in the API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Call => "call",
+            Self::Sync => "sync",
+            Self::Picture => "picture",
+            Self::Activities => "activities",
+            Self::Report => "report",
+        }
+    }
 }
 
 /// Where a run stands.
@@ -167,6 +223,8 @@ pub struct Trace {
     pub fault: Option<CallFault>,
     /// A sentence for people: why it failed.
     pub reason: Option<String>,
+    /// A sentence for people, or a value: what it came to.
+    pub result: Option<String>,
 }
 
 /// One attempt of a run.

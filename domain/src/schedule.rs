@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use chrono::{DateTime, LocalResult, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use croner::Cron;
@@ -139,5 +141,32 @@ impl Schedule {
             if offset(middle) == new { jump = middle } else { before = middle }
         }
         DateTime::from_timestamp(jump.timestamp() + i64::from(jump.timestamp_subsec_nanos() > 0), 0)
+    }
+}
+
+/// When something comes again and again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rhythm {
+    /// After so long, a second at least, counted from 1970.
+    Every(Duration),
+    /// As a schedule says that comes once a day or more often, but not as often as every minute.
+    At(Schedule),
+}
+
+impl Rhythm {
+    /// The last tick until now.
+    pub fn tick(&self, now: Instant) -> Option<Instant> {
+        match self {
+            Self::Every(every) => {
+                let every = i64::try_from(every.as_secs()).unwrap_or(i64::MAX).max(1);
+                DateTime::from_timestamp(now.timestamp().div_euclid(every) * every, 0)
+            }
+            Self::At(schedule) => {
+                // A day has 25 hours at most, but where a zone moves across the date line.
+                let begin = now - TimeDelta::hours(50);
+                let next = |after: &Instant| schedule.next_after(*after).filter(|next| *next <= now);
+                std::iter::successors(next(&begin), next).last()
+            }
+        }
     }
 }

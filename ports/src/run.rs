@@ -109,6 +109,7 @@ pub enum Hold {
 /// - `a_due_run_is_claimed_once`: of many that claim at once, one gets it; it is running, with its
 ///   next attempt under way.
 /// - `the_longest_due_comes_first`: and what is not due does not come.
+/// - `a_named_run_is_claimed_alone`: if it is due and its lane is not full.
 /// - `full_lanes_wait`: runs of lanes that are named are left, and hold up nobody else's.
 /// - `a_lapsed_run_is_claimed_again`: its next attempt; the one before has ended as lost.
 /// - `a_run_without_attempts_left_is_failed`: a lapsed one is not claimed again, but over as failed.
@@ -126,6 +127,17 @@ pub trait TaskQueue: Send + Sync {
     /// # Errors
     /// [`RepositoryError`] of the store.
     async fn claim(&self, full: &[String], lease: Duration) -> Result<Option<Run>, RepositoryError>;
+
+    /// Takes this run, if it is due and of no lane among these, for so long.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] of the store.
+    async fn claim_one(
+        &self,
+        id: RunId,
+        full: &[String],
+        lease: Duration,
+    ) -> Result<Option<Run>, RepositoryError>;
 
     /// Takes it for so long again.
     ///

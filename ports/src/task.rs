@@ -122,9 +122,16 @@ pub trait TargetGateway: Send + Sync {
 ///   latest then; the others are `false` and make nothing.
 /// - `a_tick_may_make_no_run`: it is passed all the same.
 /// - `a_changed_task_is_not_advanced`: by who saw it before.
+/// - `its_clock_is_that_of_runs`: `now` goes on as the instants of runs do.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait ScheduleRepository: Send + Sync {
+    /// What time it is.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] of the store.
+    async fn now(&self) -> Result<Instant, RepositoryError>;
+
     /// Tasks whose tick has come, or that are not planned yet; at most so many.
     ///
     /// # Errors

@@ -103,6 +103,8 @@ fn table() -> Vec<Row> {
         "cancelTaskRun" POST "/integration-tasks/{id}/runs/{run}/cancel" none => 401 202 404 404;
         "replayTaskRun" POST "/integration-tasks/{id}/runs/{run}/replay" none => 401 202 404 404;
         "watchTaskRuns" GET "/api/events" none => 401 200 0 200;
+        "showJob" GET "/api/jobs/{run}" none => 401 404 404 404;
+        "replayJob" POST "/api/jobs/{run}/replay" none => 401 404 404 404;
         "removeTask" DELETE "/integration-tasks/{id}" none => 401 204 404 404;
         "removeUser" DELETE "/api/users/{id}" none => 401 403 404 204;
     ]

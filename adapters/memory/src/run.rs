@@ -220,6 +220,22 @@ impl TaskQueue for MemoryTasks {
         }
     }
 
+    async fn claim_one(
+        &self,
+        id: RunId,
+        full: &[String],
+        lease: Duration,
+    ) -> Result<Option<Run>, RepositoryError> {
+        let (mut state, now) = (self.state(), self.clock.now());
+        let kept = state.runs.get_mut(&id).filter(|kept| {
+            kept.run.state == RunState::Queued && kept.run.due_at <= now && !full.contains(&kept.run.lane)
+        });
+        Ok(kept.map(|kept| {
+            kept.begin(now, lease);
+            kept.run.clone()
+        }))
+    }
+
     async fn renew(&self, lease: &RunLease, time: Duration) -> Result<Hold, RepositoryError> {
         let mut state = self.state();
         let Some(kept) = state.runs.get_mut(&lease.id).filter(|kept| kept.is_held(lease)) else {

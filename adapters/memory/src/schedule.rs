@@ -9,6 +9,10 @@ use crate::task::Tick;
 
 #[async_trait]
 impl ScheduleRepository for MemoryTasks {
+    async fn now(&self) -> Result<Instant, RepositoryError> {
+        Ok(self.clock.now())
+    }
+
     async fn due(&self, most: u32) -> Result<Vec<DueTask>, RepositoryError> {
         let (state, now) = (self.state(), self.clock.now());
         let due = |tick| match tick {

@@ -1,5 +1,6 @@
 //! Repositories and leases in SQLite and PostgreSQL, through SeaORM.
 
+mod bell;
 mod country;
 mod entity;
 mod error;

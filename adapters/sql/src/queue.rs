@@ -1,14 +1,13 @@
 //! The queue: due runs of the table, each leased to one owner by the database's clock.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use malecon_domain::{AttemptEnd, Next, Run, RunState, Trace};
+use malecon_domain::{AttemptEnd, Next, Run, RunId, RunState, Trace};
 use malecon_ports::{Hold, RepositoryError, RunLease, TaskQueue};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, Value};
-use tokio::sync::Notify;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, QueryResult, Value};
 
+use crate::bell::Bell;
 use crate::entity::call::{TraceJson, write};
 use crate::entity::run::Entity;
 use crate::error::classify;
@@ -28,12 +27,12 @@ const OVER: &str = "state = $2, ended_at = $1, lease_until = NULL";
 #[derive(Clone, Debug)]
 pub struct SqlQueue {
     db: DatabaseConnection,
-    added: Arc<Notify>,
+    bell: Bell,
 }
 
 impl SqlQueue {
-    pub(crate) fn new(db: DatabaseConnection, added: Arc<Notify>) -> Self {
-        Self { db, added }
+    pub(crate) fn new(db: DatabaseConnection, bell: Bell) -> Self {
+        Self { db, bell }
     }
 }
 
@@ -42,10 +41,24 @@ impl TaskQueue for SqlQueue {
     async fn claim(&self, full: &[String], lease: Duration) -> Result<Option<Run>, RepositoryError> {
         let transaction = begin(&self.db).await?;
         let now = clock(&transaction).await?;
-        free_lapsed(&transaction, now).await?;
-        let run = take(&transaction, full, now, lease).await?;
+        free_lapsed(&transaction, now, &self.bell).await?;
+        let run = take(&transaction, None, full, now, lease).await?;
         transaction.commit().await.map_err(classify)?;
-        Ok(run)
+        // One that can't be read was ended with its claim: it would be in everybody's way for ever.
+        run.transpose()
+    }
+
+    async fn claim_one(
+        &self,
+        id: RunId,
+        full: &[String],
+        lease: Duration,
+    ) -> Result<Option<Run>, RepositoryError> {
+        let transaction = begin(&self.db).await?;
+        let now = clock(&transaction).await?;
+        let run = take(&transaction, Some(id), full, now, lease).await?;
+        transaction.commit().await.map_err(classify)?;
+        run.transpose()
     }
 
     async fn renew(&self, lease: &RunLease, time: Duration) -> Result<Hold, RepositoryError> {
@@ -69,13 +82,15 @@ impl TaskQueue for SqlQueue {
         };
         let sql = format!(
             "UPDATE runs SET {change} WHERE id = $3 AND attempts = $4 \
-             AND state = 'running' AND lease_until > $1"
+             AND state = 'running' AND lease_until > $1 RETURNING id, attempts, state, due_at"
         );
         let transaction = begin(&self.db).await?;
         let now = clock(&transaction).await?;
-        if execute(&transaction, &sql, fenced(now, value, lease)).await? == 0 {
+        let update = statement(&transaction, &sql, fenced(now, value, lease));
+        let Some(row) = transaction.query_one_raw(update).await.map_err(classify)? else {
             return Ok(false);
-        }
+        };
+        announce_again(&transaction, &row, &self.bell).await?;
         let sql = "UPDATE attempts SET ended_at = $1, outcome = $2, trace = $5 \
                    WHERE run_id = $3 AND number = $4";
         let values = fenced(now, end.name(), lease).into_iter().chain([trace.into()]);
@@ -86,7 +101,7 @@ impl TaskQueue for SqlQueue {
 
     async fn wait(&self, most: Duration) {
         // Either is a reason to look.
-        let _ = tokio::time::timeout(most, self.added.notified()).await;
+        let _ = tokio::time::timeout(most, self.bell.heard()).await;
     }
 }
 
@@ -104,16 +119,17 @@ fn fenced(now: i64, value: impl Into<Value>, lease: &RunLease) -> [Value; 4] {
 }
 
 /// Ends the attempts of those who did not renew their leases.
-async fn free_lapsed(db: &impl ConnectionTrait, now: i64) -> Result<(), RepositoryError> {
+async fn free_lapsed(db: &impl ConnectionTrait, now: i64, bell: &Bell) -> Result<(), RepositoryError> {
     let sql = format!(
         "UPDATE runs SET {AGAIN} WHERE id IN \
          (SELECT id FROM runs WHERE state = 'running' AND lease_until <= $1 {}) \
-         RETURNING id, attempts",
+         RETURNING id, attempts, state, due_at",
         unlocked(db.get_database_backend())
     );
     let rows = db.query_all_raw(statement(db, sql, [now.into(), 0_i64.into()])).await.map_err(classify)?;
     let sql = "UPDATE attempts SET ended_at = $1, outcome = $2 WHERE run_id = $3 AND number = $4";
     for row in rows {
+        announce_again(db, &row, bell).await?;
         let run: String = row.try_get("", "id").map_err(classify)?;
         let number: i64 = row.try_get("", "attempts").map_err(classify)?;
         let values = [now.into(), AttemptEnd::Lost.name().into(), run.into(), number.into()];
@@ -122,32 +138,65 @@ async fn free_lapsed(db: &impl ConnectionTrait, now: i64) -> Result<(), Reposito
     Ok(())
 }
 
-/// Takes the run that has been due longest, and begins its next attempt.
+/// Announces the next attempt of a run that is tried again.
+async fn announce_again(
+    db: &impl ConnectionTrait,
+    row: &QueryResult,
+    bell: &Bell,
+) -> Result<(), RepositoryError> {
+    let get = || -> Result<(String, i64, String, i64), DbErr> {
+        Ok((
+            row.try_get("", "id")?,
+            row.try_get("", "attempts")?,
+            row.try_get("", "state")?,
+            row.try_get("", "due_at")?,
+        ))
+    };
+    let (run, attempts, state, due_at) = get().map_err(classify)?;
+    if state == RunState::Queued.name() {
+        bell.announce(db, &run, attempts + 1, due_at).await?;
+    }
+    Ok(())
+}
+
+/// Takes the run that has been due longest, or this one, and begins its next attempt.
 async fn take(
     db: &impl ConnectionTrait,
+    id: Option<RunId>,
     full: &[String],
     now: i64,
     lease: Duration,
-) -> Result<Option<Run>, RepositoryError> {
-    let sql = take_sql(db.get_database_backend(), full.len());
+) -> Result<Option<Result<Run, RepositoryError>>, RepositoryError> {
+    let sql = take_sql(db.get_database_backend(), id.is_some(), full.len());
     let values = [now.into(), micros(lease).into()].into_iter();
     let values = values.chain(full.iter().map(|lane| lane.as_str().into()));
+    let values = values.chain(id.map(|id| id.to_string().into()));
     let select = Entity::find().from_raw_sql(statement(db, sql, values));
     let Some(row) = select.one(db).await.map_err(classify)? else { return Ok(None) };
     let sql = "INSERT INTO attempts (run_id, number, started_at) VALUES ($1, $2, $3)";
     execute(db, sql, [row.id.as_str().into(), row.attempts.into(), now.into()]).await?;
-    row.try_into().map(Some)
+    let id = row.id.clone();
+    let run = Run::try_from(row);
+    if run.is_err() {
+        let sql = format!("UPDATE runs SET {OVER} WHERE id = $3");
+        let end = AttemptEnd::Failed.name();
+        execute(db, &sql, [now.into(), RunState::Failed.name().into(), id.as_str().into()]).await?;
+        let sql = "UPDATE attempts SET ended_at = $1, outcome = $2 WHERE run_id = $3 AND ended_at IS NULL";
+        execute(db, sql, [now.into(), end.into(), id.into()]).await?;
+    }
+    Ok(Some(run))
 }
 
-/// At `$1`, for `$2`; the lanes that are left come after.
-pub(crate) fn take_sql(backend: DbBackend, lanes: usize) -> String {
+/// At `$1`, for `$2`; the lanes that are left come after, and then the number of the one that is wanted.
+pub(crate) fn take_sql(backend: DbBackend, is_named: bool, lanes: usize) -> String {
+    let this = if is_named { format!("AND id = ${}", lanes + 3) } else { String::new() };
     let lanes: Vec<_> = (0..lanes).map(|n| format!("${}", n + 3)).collect();
     let others =
         if lanes.is_empty() { String::new() } else { format!("AND lane NOT IN ({})", lanes.join(", ")) };
     format!(
         "UPDATE runs SET state = 'running', attempts = attempts + 1, \
          started_at = COALESCE(started_at, $1), lease_until = $1 + $2 \
-         WHERE id = (SELECT id FROM runs WHERE state = 'queued' AND due_at <= $1 {others} \
+         WHERE id = (SELECT id FROM runs WHERE state = 'queued' AND due_at <= $1 {this} {others} \
          ORDER BY due_at, id LIMIT 1 {}) RETURNING *",
         unlocked(backend)
     )

@@ -2,7 +2,6 @@
 //! their runs, or takes only what nobody holds, so that nobody waits in a circle.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,8 +12,8 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilter,
     QueryOrder, QuerySelect, Select,
 };
-use tokio::sync::Notify;
 
+use crate::bell::Bell;
 use crate::entity::run::{Column, Entity, row};
 use crate::entity::{attempt, user};
 use crate::error::classify;
@@ -25,12 +24,12 @@ use crate::store::{begin, clock, micros, one, unlocked};
 #[derive(Clone, Debug)]
 pub struct SqlRuns {
     db: DatabaseConnection,
-    added: Arc<Notify>,
+    bell: Bell,
 }
 
 impl SqlRuns {
-    pub(crate) fn new(db: DatabaseConnection, added: Arc<Notify>) -> Self {
-        Self { db, added }
+    pub(crate) fn new(db: DatabaseConnection, bell: Bell) -> Self {
+        Self { db, bell }
     }
 }
 
@@ -41,13 +40,13 @@ impl RunRepository for SqlRuns {
         hold(&transaction, run.owner).await?;
         let now = clock(&transaction).await?;
         show(&transaction, run).await?;
-        let kept = insert(&transaction, run, now).await?;
+        let kept = insert(&transaction, run, now, &self.bell).await?;
         if kept.id != run.id {
             transaction.rollback().await.map_err(classify)?;
             return Ok(RunWrite::There(kept));
         }
         transaction.commit().await.map_err(classify)?;
-        self.added.notify_one();
+        self.bell.ring();
         Ok(RunWrite::Added(kept))
     }
 
@@ -142,16 +141,21 @@ pub(crate) async fn show(transaction: &impl ConnectionTrait, run: &NewRun) -> Re
     Ok(())
 }
 
-/// Inserts a run, unless there is one with its key: the one that is there now.
+/// Inserts a run and announces it, unless there is one with its key: the one that is there now.
 pub(crate) async fn insert(
     transaction: &impl ConnectionTrait,
     run: &NewRun,
     now: i64,
+    bell: &Bell,
 ) -> Result<Run, RepositoryError> {
     // What is there is read by writing nothing new: it can't go before it is read.
     let or_read = OnConflict::column(Column::OnceKey).update_column(Column::OnceKey).to_owned();
     let insert = Entity::insert(row(run, now)?).on_conflict(or_read);
-    insert.exec_with_returning(transaction).await.map_err(classify)?.try_into()
+    let row = insert.exec_with_returning(transaction).await.map_err(classify)?;
+    if row.id == run.id.to_string() {
+        bell.announce(transaction, &row.id, 1, row.due_at).await?;
+    }
+    row.try_into()
 }
 
 /// On PostgreSQL, holds the owner's row: the user comes first, as for whoever removes it.

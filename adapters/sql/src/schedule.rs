@@ -1,7 +1,5 @@
 //! When the tasks of a table are run by themselves.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use malecon_domain::{DueTask, Instant, NewRun};
 use malecon_ports::{RepositoryError, ScheduleRepository};
@@ -9,8 +7,8 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     SelectTwo,
 };
-use tokio::sync::Notify;
 
+use crate::bell::Bell;
 use crate::entity::country::instant;
 use crate::entity::run;
 use crate::entity::task::{Column, Entity, Model, TO_BE_PLANNED, task};
@@ -23,17 +21,21 @@ use crate::store::{begin, clock};
 #[derive(Clone, Debug)]
 pub struct SqlSchedules {
     db: DatabaseConnection,
-    added: Arc<Notify>,
+    bell: Bell,
 }
 
 impl SqlSchedules {
-    pub(crate) fn new(db: DatabaseConnection, added: Arc<Notify>) -> Self {
-        Self { db, added }
+    pub(crate) fn new(db: DatabaseConnection, bell: Bell) -> Self {
+        Self { db, bell }
     }
 }
 
 #[async_trait]
 impl ScheduleRepository for SqlSchedules {
+    async fn now(&self) -> Result<Instant, RepositoryError> {
+        instant(clock(&self.db).await?)
+    }
+
     async fn due(&self, most: u32) -> Result<Vec<DueTask>, RepositoryError> {
         let now = clock(&self.db).await?;
         let (mut due, mut all_read) = (vec![], Ok(()));
@@ -68,13 +70,13 @@ impl ScheduleRepository for SqlSchedules {
         }
         if let Some(run) = &run {
             let now = clock(&transaction).await?;
-            if insert(&transaction, run, now).await?.id == run.id {
+            if insert(&transaction, run, now, &self.bell).await?.id == run.id {
                 show(&transaction, run).await?;
             }
         }
         transaction.commit().await.map_err(classify)?;
         if run.is_some() {
-            self.added.notify_one();
+            self.bell.ring();
         }
         Ok(true)
     }

@@ -2,21 +2,20 @@
 
 use std::pin::pin;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use malecon_ports::RepositoryError;
 use sea_orm::sqlx::Connection;
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
-use tokio::sync::Notify;
 
+use crate::bell::Bell;
 use crate::error::classify;
 use crate::migration::Migrator;
 use crate::{
@@ -53,8 +52,8 @@ impl Default for SqlOptions {
 #[derive(Clone, Debug)]
 pub struct SqlStore {
     pub(crate) db: DatabaseConnection,
-    /// Wakes who waits for a run.
-    added: Arc<Notify>,
+    /// Tells who waits for a run.
+    bell: Bell,
 }
 
 impl SqlStore {
@@ -110,10 +109,25 @@ impl SqlStore {
                     return Err(RepositoryError::Corrupt("the URL can't be read".into()));
                 }
                 Err(error) => return Err(classify(error)),
-                Ok(db) => return Ok(Self { db, added: Arc::default() }),
+                Ok(db) => return Ok(Self { db, bell: Bell::default() }),
             }
         }
         Err(RepositoryError::Unavailable("the file stays locked".into()))
+    }
+
+    /// The same, where each run that becomes due gets a ticket in the same transaction: by this statement,
+    /// whose values are the run's number as text, the number of its next attempt, and when it is due in
+    /// microseconds since 1970.
+    #[must_use]
+    pub fn with_tickets(mut self, statement: &'static str) -> Self {
+        self.bell.ticket = Some(statement);
+        self
+    }
+
+    /// Its connections, for others who keep something in the same PostgreSQL; `None` on SQLite.
+    pub fn postgres_pool(&self) -> Option<PgPool> {
+        let is_postgres = self.db.get_database_backend() == DbBackend::Postgres;
+        is_postgres.then(|| self.db.get_postgres_connection_pool().clone())
     }
 
     /// `sqlite` or `postgres`.
@@ -223,17 +237,17 @@ impl SqlStore {
 
     /// When its tasks are run by themselves.
     pub fn schedules(&self) -> SqlSchedules {
-        SqlSchedules::new(self.db.clone(), self.added.clone())
+        SqlSchedules::new(self.db.clone(), self.bell.clone())
     }
 
     /// Its runs.
     pub fn runs(&self) -> SqlRuns {
-        SqlRuns::new(self.db.clone(), self.added.clone())
+        SqlRuns::new(self.db.clone(), self.bell.clone())
     }
 
     /// Its queue of due runs.
     pub fn queue(&self) -> SqlQueue {
-        SqlQueue::new(self.db.clone(), self.added.clone())
+        SqlQueue::new(self.db.clone(), self.bell.clone())
     }
 }
 

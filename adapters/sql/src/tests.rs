@@ -131,7 +131,7 @@ async fn a_claim_looks_only_at_runs_that_wait() {
     let db = sqlite().await.store.db.clone();
     let backend = db.get_database_backend();
     for lanes in [0, 2] {
-        let plan = plan(&db, Statement::from_string(backend, take_sql(backend, lanes))).await;
+        let plan = plan(&db, Statement::from_string(backend, take_sql(backend, false, lanes))).await;
         assert!(
             plan.iter().any(|step| step == "SEARCH runs USING COVERING INDEX runs_due (due_at<?)"),
             "{plan:?}"

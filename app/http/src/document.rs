@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::around::{self, AroundApi};
 use crate::body::{self, Member};
 use crate::country::{self, CountryApi};
+use crate::job::JobApi;
 use crate::movie::{self, MovieApi, ShelfApi};
 use crate::query::Param;
 use crate::services::{HttpSettings, Services};
@@ -16,7 +17,8 @@ use crate::token::{self, TokenApi};
 use crate::user::{self, UserApi};
 use crate::v31::{self, V31Api};
 
-type Apis = (CountryApi, V31Api, MovieApi, ShelfApi, UserApi, TokenApi, TaskApi, RunApi, EventApi, AroundApi);
+type Apis =
+    (CountryApi, V31Api, MovieApi, ShelfApi, UserApi, TokenApi, TaskApi, RunApi, EventApi, JobApi, AroundApi);
 
 /// The parameters of each operation.
 const PARAMS: &[(&str, &[Param])] = &[
@@ -71,6 +73,7 @@ const CONFLICTS: &[(&str, &[&str])] = &[
     ("`expires_in_the_past`: the token would have ended already", &["addToken"]),
     ("`last_admin`: no other administrator would be left", &["replaceUser", "changeUser", "removeUser"]),
     ("`wrong_password`: the present password is missing or another one", &["replaceUser", "changeUser"]),
+    ("`job_under_way`: the job is not over yet", &["replayJob"]),
     ("`run_over`: the run is over", &["cancelTaskRun"]),
     ("`sync_running`: a sync of countries is running", &["syncCountries"]),
 ];
@@ -79,7 +82,8 @@ const CONFLICTS: &[(&str, &[&str])] = &[
 const TAGGED: &[(&str, &str)] = &[("addTask", "201"), ("replaceTask", "200"), ("changeTask", "200")];
 
 /// The order of the groups: what most people come for goes first.
-const TAGS: [&str; 6] = ["Countries", "restcountries v3.1", "Movies", "Integration tasks", "Users", "Tokens"];
+const TAGS: [&str; 7] =
+    ["Countries", "restcountries v3.1", "Movies", "Integration tasks", "Jobs", "Users", "Tokens"];
 
 /// The document, finished, and the page that shows it.
 pub(crate) struct Document {
@@ -107,6 +111,7 @@ pub(crate) fn service(
                 TaskApi(Arc::clone(&services)),
                 RunApi(Arc::clone(&services)),
                 EventApi::new(Arc::clone(&services), settings.stopping.clone()),
+                JobApi(Arc::clone(&services)),
                 around,
             ))
         }

@@ -8,6 +8,7 @@ mod auth;
 mod body;
 mod country;
 mod document;
+mod job;
 mod lane;
 mod listing;
 mod movie;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use malecon::{Answers, CountryService, Meter, MovieService, TaskService, TokenService, UserService};
+use malecon::{
+    Answers, CountryService, JobService, Meter, MovieService, TaskService, TokenService, UserService,
+};
 use tokio::sync::watch;
 
 /// The use cases behind the API.
@@ -26,6 +28,8 @@ pub struct Services {
     pub tokens: TokenService,
     /// Integration tasks.
     pub tasks: TaskService,
+    /// What is done in the background.
+    pub jobs: JobService,
     /// How often a token may be used; `None` for as often as one likes.
     pub meter: Option<Arc<Meter>>,
     /// The state of what we depend on.

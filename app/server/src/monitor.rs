@@ -1,12 +1,14 @@
 //! Metrics, and the state of what we depend on.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use malecon::CountryService;
-use malecon::domain::RunTally;
+use malecon::domain::{JobKind, Next, Run, RunTally, Trace};
+use malecon::ports::Clock;
+use malecon::{CountryService, JobHandler, ServiceError};
 use malecon_http::{Check, Health};
+use malecon_memory::SystemClock;
 use malecon_redis::RedisStore;
 use malecon_sql::SqlStore;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -54,6 +56,20 @@ fn describe() {
         metrics::Unit::Seconds,
         "How long the run has waited that has been due longest"
     );
+    metrics::describe_counter!(
+        "malecon_attempts_total",
+        "Attempts of runs that ended in this process, by kind and outcome"
+    );
+    metrics::describe_histogram!(
+        "malecon_attempt_duration_seconds",
+        metrics::Unit::Seconds,
+        "Time that attempts took, by kind"
+    );
+    metrics::describe_histogram!(
+        "malecon_attempt_wait_seconds",
+        metrics::Unit::Seconds,
+        "Time from when attempts were due to when they began, by kind"
+    );
     metrics::describe_gauge!("malecon_connections", "Open connections");
     metrics::describe_gauge!("malecon_up", "Whether a part that we depend on answers, by part");
     metrics::gauge!("malecon_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
@@ -74,6 +90,36 @@ pub(crate) fn observe_runs(tally: &RunTally) {
     metrics::gauge!("malecon_runs", "state" => "queued").set(tally.queued as f64);
     metrics::gauge!("malecon_runs", "state" => "running").set(tally.running as f64);
     metrics::gauge!("malecon_runs_longest_wait_seconds").set(tally.longest_wait.as_secs_f64());
+}
+
+/// A handler whose attempts are counted and timed.
+pub(crate) fn metered(kind: JobKind, handler: Arc<dyn JobHandler>) -> Arc<dyn JobHandler> {
+    Arc::new(Metered { kind, handler })
+}
+
+struct Metered {
+    kind: JobKind,
+    handler: Arc<dyn JobHandler>,
+}
+
+#[async_trait]
+impl JobHandler for Metered {
+    async fn attempt(&self, run: &Run) -> Result<(Next, Trace), ServiceError> {
+        let kind = self.kind.name();
+        let begun = SystemClock.now();
+        let waited = (begun - run.due_at).to_std().unwrap_or_default();
+        metrics::histogram!("malecon_attempt_wait_seconds", "kind" => kind).record(waited);
+        let done = self.handler.attempt(run).await;
+        let took = (SystemClock.now() - begun).to_std().unwrap_or_default();
+        metrics::histogram!("malecon_attempt_duration_seconds", "kind" => kind).record(took);
+        let outcome = match &done {
+            Ok((Next::Over(end), _)) => end.name(),
+            Ok((Next::Again(_), _)) => "again",
+            Err(_) => "error",
+        };
+        metrics::counter!("malecon_attempts_total", "kind" => kind, "outcome" => outcome).increment(1);
+        done
+    }
 }
 
 /// Asks the database, and Redis where there is one.

@@ -3,9 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use malecon::ports::Clock;
-use malecon::{CountryService, MovieService, ServiceError, TaskService};
-use malecon_memory::SystemClock;
+use malecon::{CountryService, JobService, MovieService, Plan, TaskService};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::monitor;
@@ -15,6 +13,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// How often one looks whose tick has come.
 const TICK_EVERY: Duration = Duration::from_millis(250);
+
+/// How often one looks whether the program itself has something to do.
+const PLAN_EVERY: Duration = Duration::from_secs(1);
 
 /// How often one looks what there is to do.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
@@ -49,37 +50,16 @@ pub async fn follow(countries: CountryService) {
     }
 }
 
-/// Mirrors the source every `every`, counted from the last success of any replica, for ever.
-pub async fn mirror(countries: CountryService, every: Duration) {
+/// Makes the runs of the program's own plans, for ever.
+pub async fn plan(jobs: JobService, mut plans: Vec<Plan>) {
+    let mut ticks = interval(PLAN_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        sleep(until_due(&countries, every).await).await;
-        // Another replica may have been faster.
-        if !until_due(&countries, every).await.is_zero() {
-            continue;
-        }
-        match countries.sync_unattended().await {
-            Ok(report) => {
-                if report.outcome == malecon::domain::SyncOutcome::Succeeded {
-                    continue;
-                }
-                sleep(every).await;
-            }
-            Err(ServiceError::Conflict { .. }) => sleep(Duration::from_secs(1)).await,
-            Err(error) => {
-                tracing::error!(error = &error as &dyn Error, "the sync of countries failed");
-                sleep(every.min(Duration::from_secs(30))).await;
-            }
+        ticks.tick().await;
+        if let Err(error) = jobs.tick_unattended(&mut plans).await {
+            tracing::warn!(error = &error as &dyn Error, "no plan can be looked at");
         }
     }
-}
-
-async fn until_due(countries: &CountryService, every: Duration) -> Duration {
-    let Ok(held) = countries.held().await else { return Duration::from_secs(1) };
-    if held.version.number == 0 {
-        return Duration::ZERO;
-    }
-    let age = (SystemClock.now() - held.version.checked_at).to_std().unwrap_or_default();
-    every.saturating_sub(age)
 }
 
 /// Looks after the details of the movies that users keep, for ever.

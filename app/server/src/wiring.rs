@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use malecon::domain::{Job, JobKind, Rhythm};
 use malecon::ports::{
     Cache, Clock, CountryGateway, Limit, Lock, MovieGateway, PasswordHasher, RateLimiter, SigningKey,
     TargetGateway, UserRepository,
 };
 use malecon::{
-    Answers, Background, Breaker, CountryPorts, CountryService, Meter, MoviePorts, MovieService, ShieldPorts,
-    ShieldSettings, ShieldedMovies, SyncSettings, TaskPorts, TaskService, TieredCache, TieredLimiter,
-    TokenPorts, TokenService, UserService, Worker, WorkerPorts, WorkerSettings,
+    Answers, Background, Breaker, CountryPorts, CountryService, JobHandlers, JobPorts, JobService, Meter,
+    MoviePorts, MovieService, Plan, ShieldPorts, ShieldSettings, ShieldedMovies, SyncSettings, TaskPorts,
+    TaskService, TieredCache, TieredLimiter, TokenPorts, TokenService, UserService, Worker, WorkerPorts,
+    WorkerSettings,
 };
 use malecon_crypto::{Argon2Hasher, Hs256, XChaChaSealer};
 use malecon_http::{HttpSettings, Services};
@@ -119,19 +121,16 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
         clock: Arc::clone(&clock),
     };
     let tasks = TaskService::new(tasks, given_key.clone());
+    let jobs = JobPorts {
+        runs: Arc::new(store.runs()),
+        schedules: Arc::new(store.schedules()),
+        clock: Arc::clone(&clock),
+    };
     let worker = WorkerPorts { queue: Arc::new(store.queue()), clock: Arc::clone(&clock) };
-    let worker = Worker::new(
-        worker,
-        &tasks,
-        WorkerSettings {
-            workers: config.workers.into(),
-            per_lane: config.per_host.into(),
-            ..WorkerSettings::default()
-        },
-    );
     let services = Services {
         countries: CountryService::new(ports, SyncSettings::default()),
         tasks,
+        jobs: JobService::new(jobs),
         answers: Answers::new(cache, Arc::clone(&clock)),
         local: Answers::new(near, Arc::clone(&clock)),
         movies: MovieService::new(movies),
@@ -142,6 +141,12 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
         health: Arc::new(Parts { store: store.clone(), redis }),
         metrics: Arc::new(|| monitor::metrics().render()),
     };
+    let settings = WorkerSettings {
+        workers: config.workers.into(),
+        per_lane: config.per_host.into(),
+        ..WorkerSettings::default()
+    };
+    let worker = Worker::new(worker, settings, handlers(&services));
     let http = HttpSettings {
         cors_origins: config.cors_origins.clone(),
         open_metrics: config.demo,
@@ -149,6 +154,17 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
         ..HttpSettings::default()
     };
     Ok(Wired { services, http, store, source, worker })
+}
+
+/// Who does which kind of job.
+pub fn handlers(services: &Services) -> JobHandlers {
+    let handlers = [(JobKind::Call, services.tasks.handler()), (JobKind::Sync, services.countries.handler())];
+    handlers.into_iter().map(|(kind, handler)| (kind, monitor::metered(kind, handler))).collect()
+}
+
+/// What the program does by itself, again and again.
+pub fn plans(config: &Config) -> Vec<Plan> {
+    vec![Plan::new(Job::Sync, Rhythm::Every(config.sync_every))]
 }
 
 /// Opens the database.
@@ -252,6 +268,11 @@ pub fn in_memory() -> Result<Services, Failure> {
             clock: Arc::clone(&clock),
         }),
         movie_ttl: Duration::from_secs(30),
+        jobs: JobService::new(JobPorts {
+            runs: Arc::new(tasks.clone()),
+            schedules: Arc::new(tasks.clone()),
+            clock: Arc::clone(&clock),
+        }),
         tasks: TaskService::new(
             TaskPorts {
                 tasks: Arc::new(tasks.clone()),

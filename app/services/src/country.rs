@@ -1,5 +1,6 @@
 //! Countries: mirrored from a source, kept, and answered.
 
+mod job;
 mod sync;
 #[cfg(test)]
 mod tests;

@@ -12,23 +12,24 @@ use std::time::Duration;
 
 use futures_util::Stream;
 use malecon_domain::{
-    Attempt, CallFault, Header, HeaderText, Instant, Job, NewRun, OnceKey, Paged, Principal, Run, RunId,
-    RunQuery, RunTally, Sent, Task, TaskConfig, TaskDraft, TaskFault, TaskQuery,
+    Attempt, CallFault, Header, HeaderText, Job, NewRun, OnceKey, Paged, Principal, Run, RunId, RunQuery,
+    RunTally, Sent, Task, TaskConfig, TaskDraft, TaskFault, TaskQuery,
 };
 use malecon_ports::{
     CallError, Clock, KeyRepository, RunRepository, RunWrite, ScheduleRepository, Sealer, SigningKey,
     TargetGateway, TaskRepository, TaskWrite,
 };
 use sha2::{Digest, Sha256};
-use uuid::{NoContext, Timestamp, Uuid};
 
-pub(crate) use self::call::Caller;
+use self::call::Caller;
 pub(crate) use self::seal::Seals;
 use self::watch::Watch;
 pub use self::watch::{RunEvent, RunEventKind};
 use crate::error::{Fault, ServiceError};
+use crate::job::run_id;
 use crate::token::hex;
 use crate::user::missing;
+use crate::worker::JobHandler;
 
 /// Characters of an idempotency key.
 const LONGEST_KEY: usize = 255;
@@ -80,9 +81,10 @@ impl TaskService {
         Self { ports, seals }
     }
 
-    pub(crate) fn caller(&self) -> Caller {
+    /// Who sees runs of tasks through, for a [`Worker`](crate::Worker).
+    pub fn handler(&self) -> Arc<dyn JobHandler> {
         let TaskPorts { targets, clock, .. } = &self.ports;
-        Caller { targets: Arc::clone(targets), clock: Arc::clone(clock), seals: self.seals.clone() }
+        Arc::new(Caller { targets: Arc::clone(targets), clock: Arc::clone(clock), seals: self.seals.clone() })
     }
 
     /// One page of the caller's tasks.
@@ -207,7 +209,7 @@ impl TaskService {
     ) -> Result<Run, ServiceError> {
         let task = self.find(caller, id).await?;
         let run = self.run_of(caller, id, run_id).await?;
-        let Job::Call(present) = &run.job;
+        let Job::Call(present) = &run.job else { return Err(ServiceError::NotFound) };
         let config = match config {
             Some(config) => {
                 let draft = TaskDraft { name: task.draft.name.clone(), config };
@@ -383,10 +385,4 @@ fn once_key(task_id: i64, key: &str, body: &[u8]) -> Result<OnceKey, ServiceErro
         return Err(ServiceError::invalid("Idempotency-Key", detail));
     }
     Ok(OnceKey { key: format!("task:{task_id}:{key}"), fingerprint: hex(&Sha256::digest(body)) })
-}
-
-/// A new run's number.
-fn run_id(now: Instant) -> RunId {
-    let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
-    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.timestamp_subsec_nanos()))
 }

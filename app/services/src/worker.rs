@@ -9,18 +9,34 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::future::{BoxFuture, Either, FutureExt, pending, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use malecon_domain::{AttemptEnd, Job, Next, Run, Trace};
+use malecon_domain::{AttemptEnd, JobKind, Next, Run, Trace};
 use malecon_ports::{Clock, Hold, RunLease, TaskQueue};
 
-use crate::TaskService;
-use crate::task::Caller;
+use crate::ServiceError;
 
 /// How often one looks for runs that others have added, or that have become due.
 const POLL: Duration = Duration::from_millis(500);
+/// How long a job waits for a worker that does its kind.
+const UNKNOWN_REST: Duration = Duration::from_secs(60);
 /// How long one waits before asking a store again that failed.
 const STORE_REST: Duration = Duration::from_millis(500);
+
+/// Does the work of one kind of job.
+#[async_trait]
+pub trait JobHandler: Send + Sync {
+    /// One attempt of a run: what becomes of the run, and what the attempt leaves behind. It may be
+    /// dropped at any await, and made again by somebody else.
+    ///
+    /// # Errors
+    /// What keeps the program itself from beginning it; it is tried again soon.
+    async fn attempt(&self, run: &Run) -> Result<(Next, Trace), ServiceError>;
+}
+
+/// Who does which kind of job.
+pub type JobHandlers = Vec<(JobKind, Arc<dyn JobHandler>)>;
 
 /// What a [`Worker`] needs.
 #[derive(Clone)]
@@ -55,13 +71,13 @@ impl Default for WorkerSettings {
 pub struct Worker {
     ports: WorkerPorts,
     settings: WorkerSettings,
-    caller: Caller,
+    handlers: HashMap<JobKind, Arc<dyn JobHandler>>,
 }
 
 impl Worker {
-    /// A worker for the runs of these tasks.
-    pub fn new(ports: WorkerPorts, tasks: &TaskService, settings: WorkerSettings) -> Self {
-        Self { ports, settings, caller: tasks.caller() }
+    /// A worker that has its jobs done by these. One that nobody does waits for a worker that knows more.
+    pub fn new(ports: WorkerPorts, settings: WorkerSettings, handlers: JobHandlers) -> Self {
+        Self { ports, settings, handlers: handlers.into_iter().collect() }
     }
 
     /// Works until `stop` ends, and then ends what is under way. To drop it loses nothing either: what
@@ -121,8 +137,12 @@ impl Worker {
     }
 
     async fn attempt(&self, run: &Run) -> (Next, Trace) {
-        let Job::Call(config) = &run.job;
-        match self.caller.attempt(run, config).await {
+        let kind = run.job.kind();
+        let Some(handler) = self.handlers.get(&kind) else {
+            let reason = Some(format!("this program does no {}", kind.name()));
+            return (Next::Again(UNKNOWN_REST), Trace { reason, ..Trace::default() });
+        };
+        match handler.attempt(run).await {
             Ok(done) => done,
             Err(error) => {
                 tracing::warn!(run = %run.id, error = &error as &dyn Error, "a run could not be begun");

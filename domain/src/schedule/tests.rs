@@ -67,3 +67,33 @@ fn every_second_is_every_second() {
 fn what_is_no_schedule_is_refused(#[case] cron: &str, #[case] zone: &str) {
     assert!(Schedule::new(cron, zone, Overlap::Skip).is_err());
 }
+
+#[rstest]
+#[case::every_hour(
+    Rhythm::Every(std::time::Duration::from_secs(3_600)),
+    "2026-03-29T07:59:59Z",
+    "2026-03-29T07:00:00Z"
+)]
+#[case::on_the_tick(
+    Rhythm::Every(std::time::Duration::from_secs(3_600)),
+    "2026-03-29T08:00:00Z",
+    "2026-03-29T08:00:00Z"
+)]
+#[case::no_length_is_a_second(
+    Rhythm::Every(std::time::Duration::ZERO),
+    "2026-03-29T08:00:01.5Z",
+    "2026-03-29T08:00:01Z"
+)]
+#[case::before_the_jump(daily("0 7"), "2026-03-28T23:00:00Z", "2026-03-28T06:00:00Z")]
+#[case::after_the_jump(daily("0 7"), "2026-03-29T05:00:00Z", "2026-03-29T05:00:00Z")]
+#[case::left_out(daily("30 2"), "2026-03-29T12:00:00Z", "2026-03-29T01:00:00Z")]
+#[case::of_yesterday(daily("0 7"), "2026-10-25T05:59:59Z", "2026-10-24T05:00:00Z")]
+fn the_last_tick_is_found(#[case] rhythm: Rhythm, #[case] now: &str, #[case] tick: &str) {
+    let at = |text: &str| DateTime::parse_from_rfc3339(text).unwrap().to_utc();
+    assert_eq!(rhythm.tick(at(now)), Some(at(tick)));
+}
+
+/// Each day in Madrid, at this minute and hour.
+fn daily(cron: &str) -> Rhythm {
+    Rhythm::At(Schedule::new(&format!("{cron} * * *"), "Europe/Madrid", Overlap::Skip).unwrap())
+}

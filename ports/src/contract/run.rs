@@ -36,6 +36,7 @@ macro_rules! run_contract {
             old_runs_are_removed,
             a_due_run_is_claimed_once,
             the_longest_due_comes_first,
+            a_named_run_is_claimed_alone,
             full_lanes_wait,
             a_lapsed_run_is_claimed_again,
             a_run_without_attempts_left_is_failed,
@@ -438,6 +439,26 @@ pub async fn old_runs_are_removed(store: &impl TaskStore) {
     the_run(store, 9).await;
 }
 
+/// Whoever has heard of a run needn't look for it.
+pub async fn a_named_run_is_claimed_alone(store: &impl TaskStore) {
+    let claim_one = async |n: u8, full: &[String]| {
+        let claimed = store.queue().claim_one(id(n), full, LONG).await.expect("claim");
+        claimed.map(|run| (run.id, run.state, run.attempts))
+    };
+    for n in [1, 2, 3] {
+        let delay = if n == 3 { LONG } else { Duration::ZERO };
+        add_run(store, &NewRun { delay, ..new_run(n) }).await;
+    }
+    let lane = the_run(store, 2).await.lane;
+    assert_eq!(claim_one(2, &[lane]).await, None, "its lane is full");
+    assert_eq!(claim_one(3, &[]).await, None, "it is not due");
+    assert_eq!(claim_one(9, &[]).await, None, "it is not there");
+    assert_eq!(claim_one(2, &[]).await, Some((id(2), RunState::Running, 1)));
+    assert_eq!(claim_one(2, &[]).await, None, "it is somebody's");
+    assert_eq!(attempts(store, 2).await.len(), 1);
+    assert_eq!(the_run(store, 1).await.state, RunState::Queued, "nobody asked for it");
+}
+
 /// Many want it, one gets it.
 pub async fn a_due_run_is_claimed_once(store: &impl TaskStore) {
     let ana = user(store, "ana").await;
@@ -596,6 +617,7 @@ pub async fn an_end_is_kept(store: &impl TaskStore) {
     let mut traces = vec![
         Trace { sent: Some(sent.clone()), received: Some(received), ..Trace::default() },
         Trace { sent: Some(Sent { body: None, ..sent }), received: Some(plain), ..Trace::default() },
+        Trace { result: Some("https://example.com/é".to_owned()), ..Trace::default() },
         Trace { reason: Some("Größe\n'%_\\ \u{0}".to_owned()), ..Trace::default() },
         Trace::default(),
     ];

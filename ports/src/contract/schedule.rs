@@ -21,6 +21,7 @@ macro_rules! schedule_contract {
             a_tick_makes_one_run,
             a_tick_may_make_no_run,
             a_changed_task_is_not_advanced,
+            its_clock_is_that_of_runs,
         ]);
     };
 }
@@ -234,4 +235,15 @@ pub async fn a_changed_task_is_not_advanced(store: &impl TaskStore) {
         removed.expect("remove");
         assert_eq!((find_run(store, n).await, due(store).await), (None, vec![]));
     }
+}
+
+/// Whoever plans by it and whoever takes up runs agree on the time.
+pub async fn its_clock_is_that_of_runs(store: &impl TaskStore) {
+    let ana = user(store, "ana").await;
+    let task = task(store, ana, "a").await;
+    let now = async || store.schedules().now().await.expect("now");
+    let before = now().await;
+    let made_at = add_run(store, &run_of(&task, 1)).await.created_at;
+    let after = now().await;
+    assert!(before <= made_at && made_at <= after, "{before} {made_at} {after}");
 }

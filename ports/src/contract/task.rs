@@ -372,7 +372,7 @@ pub async fn a_task_shows_its_latest_run(store: &impl TaskStore) {
     shows(2).await;
     let changed = done(change(store, &task, &draft("c"), None, 1).await);
     assert_eq!(changed.last_run, find_run(store, 2).await);
-    let Job::Call(config) = find_run(store, 1).await.expect("a run").job;
+    let Job::Call(config) = find_run(store, 1).await.expect("a run").job else { panic!("a call") };
     assert_eq!(config, full(), "a run stays as it was made");
 }
 

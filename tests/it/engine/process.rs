@@ -11,7 +11,7 @@ use malecon::{Worker, WorkerPorts, WorkerSettings};
 use malecon_memory::SystemClock;
 use malecon_server::command::Cli;
 use malecon_server::listen::{self, Limits};
-use malecon_server::wiring::{Wired, wire};
+use malecon_server::wiring::{Wired, handlers, wire};
 use malecon_server::{Config, schedule};
 use serde_json::{Value, json};
 
@@ -98,7 +98,7 @@ pub fn config(flags: &[String]) -> Config {
 pub fn worker(wired: &Wired, config: &Config, lease: Duration) -> Worker {
     let ports = WorkerPorts { queue: Arc::new(wired.store.queue()), clock: Arc::new(SystemClock) };
     let settings = WorkerSettings { workers: config.workers.into(), per_lane: config.per_host.into(), lease };
-    Worker::new(ports, &wired.services.tasks, settings)
+    Worker::new(ports, settings, handlers(&wired.services))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -31,12 +31,20 @@ pub fn named<T>(name: &str, value: Option<T>) -> Result<T, RepositoryError> {
 #[serde(rename_all = "snake_case")]
 pub enum JobJson {
     Call(ConfigJson),
+    Sync,
+    Picture { dog: i64 },
+    Activities { country: String },
+    Report,
 }
 
 impl From<&Job> for JobJson {
     fn from(job: &Job) -> Self {
         match job {
             Job::Call(config) => Self::Call(config.into()),
+            Job::Sync => Self::Sync,
+            Job::Picture { dog } => Self::Picture { dog: *dog },
+            Job::Activities { country } => Self::Activities { country: country.clone() },
+            Job::Report => Self::Report,
         }
     }
 }
@@ -45,9 +53,13 @@ impl TryFrom<JobJson> for Job {
     type Error = RepositoryError;
 
     fn try_from(job: JobJson) -> Result<Self, RepositoryError> {
-        match job {
-            JobJson::Call(config) => config.try_into().map(Self::Call),
-        }
+        Ok(match job {
+            JobJson::Call(config) => Self::Call(config.try_into()?),
+            JobJson::Sync => Self::Sync,
+            JobJson::Picture { dog } => Self::Picture { dog },
+            JobJson::Activities { country } => Self::Activities { country },
+            JobJson::Report => Self::Report,
+        })
     }
 }
 
@@ -217,6 +229,8 @@ pub struct TraceJson {
     fault: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -257,6 +271,7 @@ impl From<&Trace> for TraceJson {
             }),
             fault: trace.fault.map(|fault| fault.name().to_owned()),
             reason: trace.reason,
+            result: trace.result,
         }
     }
 }
@@ -281,6 +296,7 @@ impl TryFrom<TraceJson> for Trace {
             received: json.received.map(received),
             fault: json.fault.map(|name| named(&name, CallFault::from_name(&name))).transpose()?,
             reason: json.reason,
+            result: json.result,
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use malecon::ServiceError;
 use malecon::domain::{Job, Page, Principal, Run, RunQuery};
 use poem::Request;
 use poem_openapi::OpenApi;
@@ -112,7 +113,7 @@ impl RunApi {
             Value::Null => None,
             patch => {
                 let (run, _) = self.0.tasks.show_run(&caller.0, id, run).await?;
-                let Job::Call(config) = &run.job;
+                let Job::Call(config) = &run.job else { return Err(ServiceError::NotFound.into()) };
                 let mut config = json!(ConfigBody::from(config));
                 read::merge(&mut config, patch);
                 Some(read::config(&config)?)

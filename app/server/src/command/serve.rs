@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::listen::{self, Limits};
-use crate::wiring::{Wired, wire};
+use crate::wiring::{Wired, plans, wire};
 use crate::{Config, Failure, first, monitor, schedule};
 
 /// A server that runs.
@@ -67,7 +67,7 @@ pub async fn start(config: &Config, limits: Limits) -> Result<Running, Failure> 
         tokio::spawn(schedule::look_after_movies(services.movies.clone())),
         tokio::spawn(schedule::tick(services.tasks.clone())),
         tokio::spawn(schedule::look_after_runs(services.tasks.clone(), config.keep_runs)),
-        tokio::spawn(schedule::mirror(services.countries.clone(), config.sync_every)),
+        tokio::spawn(schedule::plan(services.jobs.clone(), plans(config))),
     ];
     let (stop, stopped) = watch::channel(false);
     let http = HttpSettings { stopping: Some(stopped.clone()), ..http };
@@ -90,6 +90,7 @@ pub async fn start_worker(config: &Config) -> Result<Working, Failure> {
     let beside = vec![
         tokio::spawn(schedule::tick(services.tasks.clone())),
         tokio::spawn(schedule::look_after_runs(services.tasks, config.keep_runs)),
+        tokio::spawn(schedule::plan(services.jobs, plans(config))),
     ];
     let (stop, stopped) = watch::channel(false);
     let work = tokio::spawn(work(worker, stopped, Limits::default().grace));

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::DateTime;
 use malecon_domain::{
-    AttemptEnd, Call, CallFault, HeaderText, Next, Received, RetryRule, Run, Sent, TaskConfig, Trace,
+    AttemptEnd, Call, CallFault, HeaderText, Job, Next, Received, RetryRule, Run, Sent, TaskConfig, Trace,
 };
 use malecon_ports::{CallError, Clock, TargetGateway};
-use rand::Rng;
 use regex::{Regex, RegexBuilder};
 
 use super::Seals;
 use crate::ServiceError;
+use crate::job::jittered;
+use crate::worker::JobHandler;
 
 /// Tells a target which calls are one (draft-ietf-httpapi-idempotency-key-header).
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
@@ -28,12 +30,13 @@ pub(crate) struct Caller {
     pub seals: Seals,
 }
 
-impl Caller {
-    /// One attempt of a run: what becomes of the run, and what the attempt leaves behind.
-    ///
-    /// # Errors
-    /// Those of the keys; then nothing was sent.
-    pub async fn attempt(&self, run: &Run, config: &TaskConfig) -> Result<(Next, Trace), ServiceError> {
+#[async_trait]
+impl JobHandler for Caller {
+    /// Fails where the keys of secrets can't be had; then nothing was sent.
+    async fn attempt(&self, run: &Run) -> Result<(Next, Trace), ServiceError> {
+        let Job::Call(config) = &run.job else {
+            return Err(ServiceError::internal("this is no run of a task"));
+        };
         let call = match self.call(run, config).await? {
             Ok(call) => call,
             Err(name) => {
@@ -54,9 +57,11 @@ impl Caller {
             Ok(received) => (Some(received), None),
             Err(error) => (None, Some(error.fault)),
         };
-        Ok((next, Trace { sent: Some(sent), received, fault, reason }))
+        Ok((next, Trace { sent: Some(sent), received, fault, reason, result: None }))
     }
+}
 
+impl Caller {
     /// The call, or the name of a header whose secret is not to be opened.
     async fn call(&self, run: &Run, config: &TaskConfig) -> Result<Result<Call, String>, ServiceError> {
         let mut headers = vec![];
@@ -131,11 +136,8 @@ fn after_fault(config: &TaskConfig, attempt: u32, error: &CallError) -> Next {
     }
 }
 
-/// Exponential backoff with full jitter: anything up to the backoff, doubled for each attempt.
 fn wait(rule: &RetryRule, attempt: u32) -> Duration {
-    let doubled = 2_u32.saturating_pow(attempt.saturating_sub(1));
-    let most = rule.backoff.saturating_mul(doubled).min(RetryRule::LONGEST_WAIT);
-    rand::rng().random_range(Duration::ZERO..=most)
+    jittered(rule.backoff, attempt, RetryRule::LONGEST_WAIT)
 }
 
 /// What a task sends, with its secrets masked.

@@ -157,7 +157,7 @@ async fn a_run_keeps_what_it_was_made_of_and_is_repeated_with_that_or_another() 
     edited.headers = vec![header("Authorization", Sent::MASK)];
     edited.retry = RetryRule { max_attempts: 7, ..RetryRule::default() };
     let again = tasks.replay(ana, task.id, run.id, Some(edited.clone())).await.unwrap();
-    let Job::Call(config) = &again.job;
+    let Job::Call(config) = &again.job else { panic!("a call") };
     assert_eq!((config.base_url.as_str(), again.lane.as_str(), again.max_attempts), ("http://c/", "c", 7));
     assert_eq!(config.headers, task.draft.config.headers, "the run's own secret");
     edited.base_url = "http://blocked/".to_owned();

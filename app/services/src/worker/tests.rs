@@ -310,7 +310,7 @@ async fn over(
     });
     let ports =
         WorkerPorts { queue: Arc::new(Patient(queue, bench.clock.clone())), clock: bench.clock.clone() };
-    let worker = Worker::new(ports, &bench.tasks, WorkerSettings::default());
+    let worker = Worker::new(ports, WorkerSettings::default(), vec![(JobKind::Call, bench.tasks.handler())]);
     tokio::spawn(async move { worker.work(std::future::pending()).await });
     settle().await;
     ends
@@ -323,6 +323,15 @@ struct Patient(MockTaskQueue, Arc<malecon_memory::ManualClock>);
 impl TaskQueue for Patient {
     async fn claim(&self, full: &[String], lease: Duration) -> Result<Option<Run>, RepositoryError> {
         self.0.claim(full, lease).await
+    }
+
+    async fn claim_one(
+        &self,
+        id: RunId,
+        full: &[String],
+        lease: Duration,
+    ) -> Result<Option<Run>, RepositoryError> {
+        self.0.claim_one(id, full, lease).await
     }
 
     async fn renew(&self, lease: &RunLease, time: Duration) -> Result<Hold, RepositoryError> {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use malecon_domain::{
-    Call, CallFault, Email, Header, HeaderText, HttpMethod, Payload, Principal, Profile, Received, RetryRule,
-    Role, SuccessRule, TaskConfig, TaskDraft,
+    Call, CallFault, Email, Header, HeaderText, HttpMethod, JobKind, Payload, Principal, Profile, Received,
+    RetryRule, Role, SuccessRule, TaskConfig, TaskDraft,
 };
 use malecon_memory::{ManualClock, MemoryTasks, MemoryUsers};
 use malecon_ports::{
@@ -146,7 +146,7 @@ impl Bench {
 
     pub fn worker(&self, settings: WorkerSettings) -> Worker {
         let ports = WorkerPorts { queue: Arc::new(self.store.clone()), clock: self.clock.clone() };
-        Worker::new(ports, &self.tasks, settings)
+        Worker::new(ports, settings, vec![(JobKind::Call, self.tasks.handler())])
     }
 }
 
