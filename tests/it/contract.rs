@@ -68,6 +68,9 @@ mod postgres {
     }
 }
 
+/// Runs whose tickets are handed out.
+mod tickets;
+
 mod redis {
     use malecon_redis::RedisStore;
 

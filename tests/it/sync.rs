@@ -1,5 +1,8 @@
 //! Mirroring a source, good and bad.
 
+use std::time::Duration;
+
+use malecon_server::listen::Limits;
 use serde_json::json;
 
 use crate::support::{CONSUMER, Client, Malecon, Mood, Source, shared};
@@ -146,4 +149,60 @@ async fn the_sync_of_a_caller_that_hung_up_goes_on_and_keeps_others_out() {
     }
     assert_eq!(answer.status(), 200, "the lease of the first was released");
     malecon.stop().await;
+}
+
+/// Waits until the last report is a later one of the same source.
+async fn another_report(client: &Client, last: &serde_json::Value) -> serde_json::Value {
+    loop {
+        let request = client.request(Method::GET, "/api/countries/sync").bearer_auth(CONSUMER);
+        let report: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
+        if report["started_at"] != last["started_at"] && report["source"] == "restcountries-v3.1" {
+            return report;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_is_mirrored_at_the_start_and_again_and_again() {
+    let source = Source::before(shared()).await;
+    let malecon = Malecon::demo(&["--restcountries-url", &source.url, "--sync-every", "1s"]).await;
+    let mut report = json!(null);
+    for _ in 0..3 {
+        report = another_report(&malecon.client, &report).await;
+        assert_eq!((&report["outcome"], &report["unchanged"]), (&json!("succeeded"), &json!(250)));
+    }
+    let metrics = malecon.client.get("/metrics").await.text().await.unwrap();
+    for name in ["malecon_attempts_total", "malecon_attempt_duration_seconds", "malecon_attempt_wait_seconds"]
+    {
+        assert!(
+            metrics.lines().any(|line| line.starts_with(name) && line.contains("kind=\"sync\"")),
+            "{name}"
+        );
+    }
+    malecon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(postgres), ignore = "needs TEST_DATABASE_URL")]
+async fn a_tick_makes_one_sync_of_all_processes() {
+    let database = malecon_sql::testing::postgres(env!("TEST_DATABASE_URL")).await;
+    let source = Source::before(shared()).await;
+    let flags = ["--demo", "--restcountries-url", &source.url, "--sync-every", "1s"];
+    let flags = [&flags[..], &["--database-url", &database.url]].concat();
+    let (one, other) =
+        (Malecon::with(&flags, Limits::default()).await, Malecon::with(&flags, Limits::default()).await);
+    let mut report = json!(null);
+    for _ in 0..4 {
+        report = another_report(&one.client, &report).await;
+    }
+    for malecon in [one, other] {
+        malecon.stop().await;
+    }
+    let pool = database.store.postgres_pool().unwrap();
+    let sql = "SELECT COUNT(*), COUNT(DISTINCT created_at / 1000000), SUM(attempts)::bigint FROM runs";
+    let (runs, seconds, attempts): (i64, i64, i64) = sqlx::query_as(sql).fetch_one(&pool).await.unwrap();
+    assert!(runs >= 4, "{runs}");
+    assert!(runs <= seconds + 1, "{runs} runs in {seconds} seconds: a tick was doubled");
+    assert!(attempts <= runs, "{attempts} attempts of {runs} runs");
 }

@@ -5,7 +5,6 @@ mod ticket;
 
 use std::error::Error;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -36,7 +35,6 @@ pub struct TicketQueue {
     runs: Arc<dyn TaskQueue>,
     tickets: Tickets,
     inbox: Arc<Mutex<Inbox>>,
-    looks: Arc<Looks>,
 }
 
 /// Tickets that were fetched.
@@ -44,14 +42,6 @@ struct Inbox {
     /// The one that [`TaskQueue::wait`] has seen.
     seen: Option<RunId>,
     others: mpsc::Receiver<RunId>,
-}
-
-/// When the table itself is looked at for due runs.
-struct Looks {
-    /// Next time.
-    now: AtomicBool,
-    /// When an attempt has ended: a ticket was dropped since its run's lane was full.
-    at_an_end: AtomicBool,
 }
 
 impl TicketQueue {
@@ -64,7 +54,6 @@ impl TicketQueue {
             runs,
             tickets: Tickets(tickets),
             inbox: Arc::new(Mutex::new(Inbox { seen: None, others })),
-            looks: Arc::new(Looks { now: AtomicBool::new(true), at_an_end: AtomicBool::new(false) }),
         }
     }
 
@@ -72,8 +61,8 @@ impl TicketQueue {
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn install(pool: &PgPool) -> Result<(), RepositoryError> {
-        let installed = WorkerOptions::default().pg_pool(pool.clone()).schema(SCHEMA);
+    pub async fn install(&self) -> Result<(), RepositoryError> {
+        let installed = WorkerOptions::default().pg_pool(self.pool.clone()).schema(SCHEMA);
         installed.listen_os_shutdown_signals(false).init().await.map(|_| ()).map_err(unavailable)
     }
 
@@ -89,6 +78,12 @@ impl TicketQueue {
             }
             tokio::time::sleep(REST).await;
         }
+    }
+
+    /// One that has been fetched; none while somebody waits for one.
+    fn ticket(&self) -> Option<RunId> {
+        let mut inbox = self.inbox.try_lock().ok()?;
+        inbox.seen.take().or_else(|| inbox.others.try_recv().ok())
     }
 
     async fn fetch_until_it_fails(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
@@ -116,21 +111,13 @@ impl TicketQueue {
 #[async_trait]
 impl TaskQueue for TicketQueue {
     async fn claim(&self, full: &[String], lease: Duration) -> Result<Option<Run>, RepositoryError> {
-        let mut inbox = self.inbox.lock().await;
-        while let Some(id) = inbox.seen.take().or_else(|| inbox.others.try_recv().ok()) {
+        while let Some(id) = self.ticket() {
             if let Some(run) = self.runs.claim_one(id, full, lease).await? {
                 return Ok(Some(run));
             }
-            if !full.is_empty() {
-                self.looks.at_an_end.store(true, Ordering::Relaxed);
-            }
         }
-        if !self.looks.now.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        let run = self.runs.claim(full, lease).await?;
-        self.looks.now.store(run.is_some(), Ordering::Relaxed);
-        Ok(run)
+        // It may be due without a ticket, or its ticket may lie with somebody who is busy.
+        self.runs.claim(full, lease).await
     }
 
     async fn claim_one(
@@ -147,23 +134,18 @@ impl TaskQueue for TicketQueue {
     }
 
     async fn finish(&self, lease: &RunLease, next: Next, trace: &Trace) -> Result<bool, RepositoryError> {
-        let is_finished = self.runs.finish(lease, next, trace).await;
-        if self.looks.at_an_end.swap(false, Ordering::Relaxed) {
-            self.looks.now.store(true, Ordering::Relaxed);
-        }
-        is_finished
+        self.runs.finish(lease, next, trace).await
     }
 
     async fn wait(&self, most: Duration) {
-        let mut inbox = self.inbox.lock().await;
-        if inbox.seen.is_some() {
-            return;
-        }
-        match tokio::time::timeout(most, inbox.others.recv()).await {
-            Ok(id) => inbox.seen = id,
-            // Nothing has come: what was due all the same is found now.
-            Err(_) => self.looks.now.store(true, Ordering::Relaxed),
-        }
+        let seen = async {
+            let mut inbox = self.inbox.lock().await;
+            if inbox.seen.is_none() {
+                inbox.seen = inbox.others.recv().await;
+            }
+        };
+        // Either is a reason to look.
+        let _ = tokio::time::timeout(most, seen).await;
     }
 }
 

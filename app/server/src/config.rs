@@ -204,11 +204,12 @@ impl Config {
             );
             return Err(Failure::new(what));
         }
-        for (name, value) in
-            [("MALECON_SYNC_EVERY", self.sync_every), ("MALECON_UPSTREAM_TIMEOUT", self.upstream_timeout)]
-        {
-            if value < Duration::from_millis(10) {
-                return Err(Failure::new(format!("{name} is too short: at least 10ms")));
+        for (name, value, least) in [
+            ("MALECON_SYNC_EVERY", self.sync_every, Duration::from_secs(1)),
+            ("MALECON_UPSTREAM_TIMEOUT", self.upstream_timeout, Duration::from_millis(10)),
+        ] {
+            if value < least {
+                return Err(Failure::new(format!("{name} is too short: at least {least:?}")));
             }
         }
         Ok(self)

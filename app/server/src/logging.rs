@@ -15,8 +15,9 @@ use tracing_subscriber::{EnvFilter, Layer};
 use crate::config::LogFormat;
 use crate::{Config, Failure};
 
-/// Steps of migrations, notices of PostgreSQL that a table is there, each retry, each lost connection.
-const QUIET: &str = "sea_orm_migration=warn,sqlx::postgres::notice=warn,reqwest_retry=error,fred=error";
+/// Steps of migrations, tickets of runs, notices of PostgreSQL that a table is there, each retry, each lost connection.
+const QUIET: &str = "sea_orm_migration=warn,sqlx::postgres::notice=warn,reqwest_retry=error,fred=error,\
+     graphile_worker=warn,graphile_worker_migrations=warn";
 
 /// Starts logging as the settings say. A second start in one process changes nothing.
 pub(crate) fn start(config: &Config) -> Result<(), Failure> {

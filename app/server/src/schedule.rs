@@ -4,6 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use malecon::{CountryService, JobService, MovieService, Plan, TaskService};
+use malecon_queue::TicketQueue;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::monitor;
@@ -96,6 +97,13 @@ pub async fn tick(tasks: TaskService) {
             tracing::warn!(error = &error as &dyn Error, "no schedule can be looked at");
             sleep(Duration::from_secs(1)).await;
         }
+    }
+}
+
+/// Fetches tickets of due runs, for ever, where there are any.
+pub async fn fetch_tickets(tickets: Option<TicketQueue>) {
+    if let Some(tickets) = tickets {
+        tickets.fetch().await;
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use malecon::domain::{Job, JobKind, Rhythm};
 use malecon::ports::{
     Cache, Clock, CountryGateway, Limit, Lock, MovieGateway, PasswordHasher, RateLimiter, SigningKey,
-    TargetGateway, UserRepository,
+    TargetGateway, TaskQueue, UserRepository,
 };
 use malecon::{
     Answers, Background, Breaker, CountryPorts, CountryService, JobHandlers, JobPorts, JobService, Meter,
@@ -20,6 +20,7 @@ use malecon_memory::{
     MemoryCache, MemoryCountries, MemoryLock, MemoryMovies, MemoryRateLimiter, MemoryTasks, MemoryUsers,
     SystemClock,
 };
+use malecon_queue::TicketQueue;
 use malecon_redis::RedisStore;
 use malecon_sheet::Sheets;
 use malecon_snapshot::Snapshot;
@@ -47,8 +48,27 @@ pub struct Wired {
     pub store: SqlStore,
     /// The source of countries.
     pub source: Arc<dyn CountryGateway>,
-    /// Who takes up runs of integration tasks.
+    /// Where runs are taken from.
+    pub queue: Arc<dyn TaskQueue>,
+    /// What hands out tickets of due runs, where there is such a thing.
+    pub tickets: Option<TicketQueue>,
+    /// Who takes up runs.
     pub worker: Worker,
+}
+
+impl Wired {
+    /// Brings the database up to date.
+    ///
+    /// # Errors
+    /// It does not let itself.
+    pub async fn migrate(&self) -> Result<(), Failure> {
+        let failed = "the database can't be migrated";
+        self.store.migrate().await.map_err(|error| Failure::of(failed, error))?;
+        match &self.tickets {
+            Some(tickets) => tickets.install().await.map_err(|error| Failure::of(failed, error)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Opens the database and everything else that the settings name.
@@ -56,7 +76,7 @@ pub struct Wired {
 /// # Errors
 /// A setting that makes no sense, or a database that can't be opened.
 pub async fn wire(config: &Config) -> Result<Wired, Failure> {
-    let store = open(config).await?;
+    let (store, queue, tickets) = queue(open(config).await?);
     let redis = config
         .redis_url
         .as_deref()
@@ -126,7 +146,7 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
         schedules: Arc::new(store.schedules()),
         clock: Arc::clone(&clock),
     };
-    let worker = WorkerPorts { queue: Arc::new(store.queue()), clock: Arc::clone(&clock) };
+    let worker = WorkerPorts { queue: Arc::clone(&queue), clock: Arc::clone(&clock) };
     let services = Services {
         countries: CountryService::new(ports, SyncSettings::default()),
         tasks,
@@ -153,7 +173,18 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
         metrics_token: config.metrics_token.clone(),
         ..HttpSettings::default()
     };
-    Ok(Wired { services, http, store, source, worker })
+    Ok(Wired { services, http, store, source, queue, tickets, worker })
+}
+
+/// The queue of a database: on PostgreSQL, tickets tell each process at once what is due.
+fn queue(store: SqlStore) -> (SqlStore, Arc<dyn TaskQueue>, Option<TicketQueue>) {
+    let Some(pool) = store.postgres_pool() else {
+        let queue = Arc::new(store.queue());
+        return (store, queue, None);
+    };
+    let store = store.with_tickets(malecon_queue::TICKET);
+    let tickets = TicketQueue::new(pool, Arc::new(store.queue()));
+    (store, Arc::new(tickets.clone()), Some(tickets))
 }
 
 /// Who does which kind of job.
@@ -164,7 +195,10 @@ pub fn handlers(services: &Services) -> JobHandlers {
 
 /// What the program does by itself, again and again.
 pub fn plans(config: &Config) -> Vec<Plan> {
-    vec![Plan::new(Job::Sync, Rhythm::Every(config.sync_every))]
+    let sync = Plan::new(Job::Sync, Rhythm::Every(config.sync_every));
+    // The snapshot has nothing new to tell a store that was filled from it.
+    let has_source = config.restcountries_url.is_some() || config.restcountries_api_key.is_some();
+    vec![if has_source { sync } else { sync.from_the_next_tick() }]
 }
 
 /// Opens the database.

@@ -43,13 +43,21 @@ pub struct JobService {
 pub struct Plan {
     job: Job,
     rhythm: Rhythm,
+    /// The tick whose run is there.
     made: Option<Instant>,
+    is_early: bool,
 }
 
 impl Plan {
     /// This job, in this rhythm.
     pub fn new(job: Job, rhythm: Rhythm) -> Self {
-        Self { job, rhythm, made: None }
+        Self { job, rhythm, made: None, is_early: false }
+    }
+
+    /// The same, but the tick that came last before the first look makes no run: it is too early.
+    #[must_use]
+    pub fn from_the_next_tick(self) -> Self {
+        Self { is_early: true, ..self }
     }
 }
 
@@ -122,11 +130,18 @@ impl JobService {
         let mut made = 0;
         for plan in plans {
             let Some(tick) = plan.rhythm.tick(now).filter(|tick| plan.made != Some(*tick)) else { continue };
+            plan.made = Some(tick);
+            if std::mem::take(&mut plan.is_early) {
+                continue;
+            }
             let key = format!("plan:{}:{}", plan.job.kind().name(), tick.timestamp());
             let once = Some(OnceKey { key, fingerprint: String::new() });
             let run = NewRun { once, ..self.draft(plan.job.clone(), None) };
-            made += u64::from(matches!(self.ports.runs.add(&run).await?, RunWrite::Added(_)));
-            plan.made = Some(tick);
+            let added = self.ports.runs.add(&run).await;
+            if added.is_err() {
+                plan.made = None;
+            }
+            made += u64::from(matches!(added?, RunWrite::Added(_)));
         }
         Ok(made)
     }

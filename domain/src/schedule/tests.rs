@@ -69,18 +69,14 @@ fn what_is_no_schedule_is_refused(#[case] cron: &str, #[case] zone: &str) {
 }
 
 #[rstest]
-#[case::every_hour(
-    Rhythm::Every(std::time::Duration::from_secs(3_600)),
-    "2026-03-29T07:59:59Z",
-    "2026-03-29T07:00:00Z"
-)]
+#[case::every_hour(Rhythm::Every(Duration::from_secs(3_600)), "2026-03-29T07:59:59Z", "2026-03-29T07:00:00Z")]
 #[case::on_the_tick(
-    Rhythm::Every(std::time::Duration::from_secs(3_600)),
+    Rhythm::Every(Duration::from_secs(3_600)),
     "2026-03-29T08:00:00Z",
     "2026-03-29T08:00:00Z"
 )]
 #[case::no_length_is_a_second(
-    Rhythm::Every(std::time::Duration::ZERO),
+    Rhythm::Every(Duration::ZERO),
     "2026-03-29T08:00:01.5Z",
     "2026-03-29T08:00:01Z"
 )]

@@ -52,7 +52,7 @@ impl Ground {
         };
         let flags = flags(&url, &["--workers", "16", "--per-host", "16"]);
         let wired = wire(&config(&flags)).await.unwrap();
-        wired.store.migrate().await.unwrap();
+        wired.migrate().await.unwrap();
         let input = UserInput {
             name: Some("consumer".to_owned()),
             email: Some("consumer@demo.example".to_owned()),

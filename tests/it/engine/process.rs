@@ -96,7 +96,7 @@ pub fn config(flags: &[String]) -> Config {
 
 /// Takes up the runs of a database, as many at once as the settings say.
 pub fn worker(wired: &Wired, config: &Config, lease: Duration) -> Worker {
-    let ports = WorkerPorts { queue: Arc::new(wired.store.queue()), clock: Arc::new(SystemClock) };
+    let ports = WorkerPorts { queue: Arc::clone(&wired.queue), clock: Arc::new(SystemClock) };
     let settings = WorkerSettings { workers: config.workers.into(), per_lane: config.per_host.into(), lease };
     Worker::new(ports, settings, handlers(&wired.services))
 }
@@ -113,7 +113,8 @@ async fn a_process() {
     let worker = worker(&wired, &config, Duration::from_millis(plan["lease"].as_u64().unwrap()));
     let listener = listen::bind(config.listen).unwrap();
     let address = listener.local_addr().unwrap();
-    let Wired { services, http, .. } = wired;
+    let Wired { services, http, tickets, .. } = wired;
+    tokio::spawn(schedule::fetch_tickets(tickets));
     tokio::spawn(schedule::tick(services.tasks.clone()));
     tokio::spawn(async move { worker.work(std::future::pending()).await });
     let app = malecon_http::app(services, http);

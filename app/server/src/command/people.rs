@@ -98,7 +98,7 @@ pub(super) fn operator() -> Principal {
 
 pub(super) async fn services(config: &Config) -> Result<Services, Failure> {
     let wired = wire(config).await?;
-    wired.store.migrate().await?;
+    wired.migrate().await?;
     Ok(wired.services)
 }
 

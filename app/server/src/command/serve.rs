@@ -53,8 +53,9 @@ impl Working {
 /// Anything that keeps it from serving.
 pub async fn start(config: &Config, limits: Limits) -> Result<Running, Failure> {
     monitor::metrics();
-    let Wired { services, http, store, worker, .. } = wire(config).await?;
-    store.migrate().await.map_err(|error| Failure::of("the database can't be migrated", error))?;
+    let wired = wire(config).await?;
+    wired.migrate().await?;
+    let Wired { services, http, store, worker, tickets, .. } = wired;
     fill(&services.countries).await?;
     let listener = listen::bind(config.listen)
         .map_err(|error| Failure::of(format!("can't listen on {}", config.listen), error))?;
@@ -68,6 +69,7 @@ pub async fn start(config: &Config, limits: Limits) -> Result<Running, Failure> 
         tokio::spawn(schedule::tick(services.tasks.clone())),
         tokio::spawn(schedule::look_after_runs(services.tasks.clone(), config.keep_runs)),
         tokio::spawn(schedule::plan(services.jobs.clone(), plans(config))),
+        tokio::spawn(schedule::fetch_tickets(tickets)),
     ];
     let (stop, stopped) = watch::channel(false);
     let http = HttpSettings { stopping: Some(stopped.clone()), ..http };
@@ -85,12 +87,14 @@ pub async fn start(config: &Config, limits: Limits) -> Result<Running, Failure> 
 /// # Errors
 /// Anything that keeps it from working.
 pub async fn start_worker(config: &Config) -> Result<Working, Failure> {
-    let Wired { services, store, worker, .. } = wire(config).await?;
-    store.migrate().await.map_err(|error| Failure::of("the database can't be migrated", error))?;
+    let wired = wire(config).await?;
+    wired.migrate().await?;
+    let Wired { services, store, worker, tickets, .. } = wired;
     let beside = vec![
         tokio::spawn(schedule::tick(services.tasks.clone())),
         tokio::spawn(schedule::look_after_runs(services.tasks, config.keep_runs)),
         tokio::spawn(schedule::plan(services.jobs, plans(config))),
+        tokio::spawn(schedule::fetch_tickets(tickets)),
     ];
     let (stop, stopped) = watch::channel(false);
     let work = tokio::spawn(work(worker, stopped, Limits::default().grace));

@@ -9,22 +9,22 @@ use malecon::ports::SheetFormat;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{Export, ExportFormat, print};
-use crate::wiring::{in_memory, open, wire};
+use crate::wiring::{in_memory, wire};
 use crate::{Config, Failure};
 
 pub(super) async fn migrate(config: &Config) -> Result<(), Failure> {
-    let store = open(config).await?;
-    let pending = store.pending_migrations().await?;
-    store.migrate().await?;
+    let wired = wire(config).await?;
+    let pending = wired.store.pending_migrations().await?;
+    wired.migrate().await?;
     for name in &pending {
         print(&format!("applied {name}\n"))?;
     }
-    print(&format!("the {} database is up to date\n", store.kind()))
+    print(&format!("the {} database is up to date\n", wired.store.kind()))
 }
 
 pub(super) async fn sync(config: &Config) -> Result<(), Failure> {
     let wired = wire(config).await?;
-    wired.store.migrate().await?;
+    wired.migrate().await?;
     // Shows itself on a terminal only.
     let bar = ProgressBar::new_spinner().with_message("mirroring countries");
     bar.enable_steady_tick(Duration::from_millis(100));
@@ -73,7 +73,7 @@ pub(super) async fn export(config: &Config, export: &Export) -> Result<(), Failu
         ));
     }
     let wired = wire(config).await?;
-    wired.store.migrate().await?;
+    wired.migrate().await?;
     wired.services.countries.fill().await?;
     let bytes = wired.services.countries.export(&filter, &sort, format).await?;
     let written = if to_stdout {

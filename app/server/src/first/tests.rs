@@ -24,7 +24,7 @@ impl Place {
         let url = format!("sqlite://{}/malecon.db?mode=rwc", self.0.display());
         let config = Cli::try_parse_from(["malecon", "--database-url", &url]).unwrap().config;
         let wired = wire(&config).await.unwrap();
-        wired.store.migrate().await.unwrap();
+        wired.migrate().await.unwrap();
         wired
     }
 

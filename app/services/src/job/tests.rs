@@ -54,7 +54,7 @@ async fn a_job_that_is_over_can_be_done_again() {
 async fn a_tick_makes_one_run_however_many_look_and_however_many_were_missed() {
     let bench = Bench::new().await;
     let jobs = service(&bench.store, &bench.clock);
-    let plans = || vec![Plan::new(Job::Sync, Rhythm::Every(SECOND * 60))];
+    let plans = || [Plan::new(Job::Sync, Rhythm::Every(SECOND * 60))];
     let (mut here, mut there) = (plans(), plans());
     assert_eq!(jobs.tick_unattended(&mut here).await.unwrap(), 1);
     assert_eq!(jobs.tick_unattended(&mut here).await.unwrap(), 0);
@@ -63,6 +63,12 @@ async fn a_tick_makes_one_run_however_many_look_and_however_many_were_missed() {
     bench.clock.advance(SECOND * 600);
     assert_eq!(jobs.tick_unattended(&mut here).await.unwrap(), 1, "the last of ten");
     assert_eq!(jobs.tick_unattended(&mut there).await.unwrap(), 0);
+
+    let mut later = plans().map(Plan::from_the_next_tick);
+    bench.clock.advance(SECOND * 60);
+    assert_eq!(jobs.tick_unattended(&mut later).await.unwrap(), 0);
+    bench.clock.advance(SECOND * 60);
+    assert_eq!(jobs.tick_unattended(&mut later).await.unwrap(), 1);
 }
 
 #[tokio::test]
