@@ -146,6 +146,7 @@ impl Schedule {
 
 /// When something comes again and again.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there are a handful of them")]
 pub enum Rhythm {
     /// After so long, a second at least, counted from 1970.
     Every(Duration),

@@ -30,7 +30,7 @@ pub fn named<T>(name: &str, value: Option<T>) -> Result<T, RepositoryError> {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobJson {
-    Call(ConfigJson),
+    Call(Box<ConfigJson>),
     Sync,
     Picture { dog: i64 },
     Activities { country: String },
@@ -40,7 +40,7 @@ pub enum JobJson {
 impl From<&Job> for JobJson {
     fn from(job: &Job) -> Self {
         match job {
-            Job::Call(config) => Self::Call(config.into()),
+            Job::Call(config) => Self::Call(Box::new(config.into())),
             Job::Sync => Self::Sync,
             Job::Picture { dog } => Self::Picture { dog: *dog },
             Job::Activities { country } => Self::Activities { country: country.clone() },
@@ -54,7 +54,7 @@ impl TryFrom<JobJson> for Job {
 
     fn try_from(job: JobJson) -> Result<Self, RepositoryError> {
         Ok(match job {
-            JobJson::Call(config) => Self::Call(config.try_into()?),
+            JobJson::Call(config) => Self::Call((*config).try_into()?),
             JobJson::Sync => Self::Sync,
             JobJson::Picture { dog } => Self::Picture { dog },
             JobJson::Activities { country } => Self::Activities { country },
