@@ -1,5 +1,6 @@
 //! Pure values and rules of Malecón: no async, no I/O, no serde, no clock.
 
+pub mod activity;
 pub mod country;
 pub mod movie;
 pub mod page;
@@ -11,6 +12,10 @@ pub mod task;
 pub mod text;
 pub mod user;
 
+pub use activity::{
+    Activity, ActivityBatch, ActivityDrift, ActivityKind, ActivityPlan, ActivityQuery, ActivityRecord,
+    ActivitySortKey, ActivityState, InvalidActivity,
+};
 pub use country::{
     Batch, Car, CoatOfArms, Country, CountryCode, CountryField, CountryFilter, CountryName, CountryQuery,
     CountryRecord, CountrySortKey, Currency, DataVersion, Demonym, Drift, FieldSet, Flags, Idd,
