@@ -12,6 +12,7 @@
 //! The expression may `.await`. What it makes lives as long as its test. Attributes for the tests may
 //! follow it, e.g. `cache_contract!(MyCache::new(), #[ignore = "needs a server"])`.
 
+pub mod activity;
 pub mod cache;
 pub mod country;
 pub mod key;

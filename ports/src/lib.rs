@@ -3,6 +3,7 @@
 //! Feature `mock` exports a [`mockall`](https://docs.rs/mockall) mock of every port; feature
 //! `contract` exports [`contract`], the suites that every implementation must pass.
 
+pub mod activity;
 pub mod cache;
 pub mod clock;
 #[cfg(feature = "contract")]
@@ -19,6 +20,7 @@ pub mod sheet;
 pub mod task;
 pub mod user;
 
+pub use activity::{ActivityGateway, ActivityRepository};
 pub use cache::{Cache, CacheError};
 pub use clock::Clock;
 pub use country::{CountryGateway, CountryRepository, SyncWrite};
@@ -37,6 +39,7 @@ pub use user::{
 
 #[cfg(feature = "mock")]
 pub use self::{
+    activity::{MockActivityGateway, MockActivityRepository},
     cache::MockCache,
     clock::MockClock,
     country::{MockCountryGateway, MockCountryRepository},

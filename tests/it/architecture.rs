@@ -40,6 +40,7 @@ const EDGES: &[(&str, &[&str])] = &[
 
 /// Each file of ports, and the suites of its promises.
 const SUITES: &[(&str, &[&str])] = &[
+    ("activity", &["activity"]),
     ("cache", &["cache"]),
     ("country", &["country"]),
     ("limit", &["limit"]),

@@ -13,6 +13,12 @@ mod postgres {
         );
     }
 
+    mod activities {
+        malecon_ports::activity_contract!(
+            super::fresh().await, #[cfg_attr(not(postgres), ignore = "needs TEST_DATABASE_URL")]
+        );
+    }
+
     mod lock {
         malecon_ports::lock_contract!(
             super::fresh().await, #[cfg_attr(not(postgres), ignore = "needs TEST_DATABASE_URL")]

@@ -1,5 +1,6 @@
 //! Every port in RAM: tests, demos, embedders.
 
+mod activity;
 mod cache;
 mod clock;
 mod country;
@@ -16,6 +17,7 @@ mod tests;
 mod token;
 mod user;
 
+pub use activity::MemoryActivities;
 pub use cache::MemoryCache;
 pub use clock::{ManualClock, SystemClock};
 pub use country::MemoryCountries;

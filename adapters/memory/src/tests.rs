@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use malecon_ports::contract::activity::ActivityStore;
 use malecon_ports::contract::country::CountryStore;
 use malecon_ports::contract::user::UserStore;
 use malecon_ports::{
-    Cache, Clock, CountryRepository, KeyRepository, Lock, SessionRepository, TokenRepository, UserRepository,
+    ActivityRepository, Cache, Clock, CountryRepository, KeyRepository, Lock, SessionRepository,
+    TokenRepository, UserRepository,
 };
 
 use super::*;
@@ -32,6 +34,12 @@ impl CountryStore for Store {
     }
 }
 
+impl ActivityStore for MemoryActivities {
+    fn activities(&self) -> &dyn ActivityRepository {
+        self
+    }
+}
+
 impl UserStore for MemoryUsers {
     fn users(&self) -> &dyn UserRepository {
         self
@@ -48,6 +56,10 @@ impl UserStore for MemoryUsers {
     fn keys(&self) -> &dyn KeyRepository {
         self
     }
+}
+
+mod activity {
+    malecon_ports::activity_contract!(crate::MemoryActivities::new());
 }
 
 mod cache {
