@@ -1,5 +1,6 @@
 //! Rows.
 
+pub(crate) mod activity;
 pub(crate) mod attempt;
 pub(crate) mod call;
 pub(crate) mod country;

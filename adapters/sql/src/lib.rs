@@ -1,5 +1,6 @@
 //! Repositories and leases in SQLite and PostgreSQL, through SeaORM.
 
+mod activity;
 mod bell;
 mod country;
 mod entity;
@@ -24,6 +25,7 @@ mod tests;
 mod token;
 mod user;
 
+pub use activity::SqlActivityRepository;
 pub use country::SqlCountryRepository;
 pub use favorite::SqlFavoriteRepository;
 pub use key::SqlKeyRepository;

@@ -5,6 +5,7 @@ mod m0002_leases;
 mod m0003_users;
 mod m0004_movies;
 mod m0005_tasks;
+mod m0007_activities;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_users::Step),
             Box::new(m0004_movies::Step),
             Box::new(m0005_tasks::Step),
+            Box::new(m0007_activities::Step),
         ]
     }
 }

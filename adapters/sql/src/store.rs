@@ -19,9 +19,9 @@ use crate::bell::Bell;
 use crate::error::classify;
 use crate::migration::Migrator;
 use crate::{
-    SqlCountryRepository, SqlFavoriteRepository, SqlKeyRepository, SqlLock, SqlMovieRepository, SqlQueue,
-    SqlRatingRepository, SqlRuns, SqlSchedules, SqlSessionRepository, SqlTasks, SqlTokenRepository,
-    SqlUserRepository,
+    SqlActivityRepository, SqlCountryRepository, SqlFavoriteRepository, SqlKeyRepository, SqlLock,
+    SqlMovieRepository, SqlQueue, SqlRatingRepository, SqlRuns, SqlSchedules, SqlSessionRepository, SqlTasks,
+    SqlTokenRepository, SqlUserRepository,
 };
 
 /// Key of the advisory lock that migrations hold on PostgreSQL: "malecon" in ASCII.
@@ -213,6 +213,11 @@ impl SqlStore {
     /// The keys that its secrets are sealed with.
     pub fn seal_keys(&self) -> SqlKeyRepository {
         SqlKeyRepository::new(self.db.clone(), "seal_keys")
+    }
+
+    /// Its countries' activities.
+    pub fn activities(&self) -> SqlActivityRepository {
+        SqlActivityRepository::new(self.db.clone())
     }
 
     /// Its movies.

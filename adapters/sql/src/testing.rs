@@ -1,20 +1,21 @@
 //! Databases of one's own, for tests.
 
+use malecon_ports::contract::activity::ActivityStore;
 use malecon_ports::contract::country::CountryStore;
 use malecon_ports::contract::movie::MovieStore;
 use malecon_ports::contract::task::TaskStore;
 use malecon_ports::contract::user::UserStore;
 use malecon_ports::{
-    CountryRepository, FavoriteRepository, KeyRepository, Lease, Lock, LockError, MovieRepository,
-    RatingRepository, RunRepository, ScheduleRepository, SessionRepository, TaskQueue, TaskRepository,
-    TokenRepository, UserRepository,
+    ActivityRepository, CountryRepository, FavoriteRepository, KeyRepository, Lease, Lock, LockError,
+    MovieRepository, RatingRepository, RunRepository, ScheduleRepository, SessionRepository, TaskQueue,
+    TaskRepository, TokenRepository, UserRepository,
 };
 use sea_orm::{ConnectionTrait, Database};
 
 use crate::{
-    SqlCountryRepository, SqlFavoriteRepository, SqlKeyRepository, SqlLock, SqlMovieRepository, SqlOptions,
-    SqlQueue, SqlRatingRepository, SqlRuns, SqlSchedules, SqlSessionRepository, SqlStore, SqlTasks,
-    SqlTokenRepository, SqlUserRepository,
+    SqlActivityRepository, SqlCountryRepository, SqlFavoriteRepository, SqlKeyRepository, SqlLock,
+    SqlMovieRepository, SqlOptions, SqlQueue, SqlRatingRepository, SqlRuns, SqlSchedules,
+    SqlSessionRepository, SqlStore, SqlTasks, SqlTokenRepository, SqlUserRepository,
 };
 
 /// A migrated database that nobody else uses; it is dropped with its owner.
@@ -22,6 +23,7 @@ pub struct TestDatabase {
     pub store: SqlStore,
     pub url: String,
     countries: SqlCountryRepository,
+    activities: SqlActivityRepository,
     lock: SqlLock,
     users: SqlUserRepository,
     tokens: SqlTokenRepository,
@@ -44,6 +46,7 @@ impl TestDatabase {
         store.migrate().await.expect("migrate");
         Self {
             countries: store.countries(),
+            activities: store.activities(),
             lock: store.lock(),
             users: store.users(),
             tokens: store.tokens(),
@@ -101,6 +104,12 @@ impl CountryStore for TestDatabase {
 
     fn lock(&self) -> &dyn Lock {
         &self.lock
+    }
+}
+
+impl ActivityStore for TestDatabase {
+    fn activities(&self) -> &dyn ActivityRepository {
+        &self.activities
     }
 }
 

@@ -17,6 +17,10 @@ mod countries {
     malecon_ports::country_contract!(super::sqlite().await);
 }
 
+mod activities {
+    malecon_ports::activity_contract!(super::sqlite().await);
+}
+
 mod lock {
     malecon_ports::lock_contract!(super::sqlite().await);
 }
@@ -88,7 +92,10 @@ async fn processes_that_start_on_one_new_file_all_succeed() {
 async fn a_fresh_database_has_migrations_pending() {
     let store = SqlStore::connect("sqlite::memory:", SqlOptions::default()).await.unwrap();
     let pending = store.pending_migrations().await.unwrap();
-    assert_eq!(pending, ["m0001_countries", "m0002_leases", "m0003_users", "m0004_movies", "m0005_tasks"]);
+    assert_eq!(
+        pending,
+        ["m0001_countries", "m0002_leases", "m0003_users", "m0004_movies", "m0005_tasks", "m0007_activities"]
+    );
     assert_eq!(store.kind(), "sqlite");
     store.ping().await.unwrap();
 }
