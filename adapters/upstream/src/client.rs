@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use http::Extensions;
 use malecon_ports::GatewayError;
-use reqwest::header::{HeaderMap, HeaderName};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{ClientBuilder, Middleware, Next};
@@ -40,6 +40,10 @@ pub struct ClientOptions {
     pub longest_wait: Duration,
     /// Bytes of a decoded body at most.
     pub body_limit: usize,
+    /// What the client calls itself.
+    pub user_agent: String,
+    /// The media type that answers should have.
+    pub accept: &'static str,
 }
 
 impl Default for ClientOptions {
@@ -51,6 +55,8 @@ impl Default for ClientOptions {
             retry_base: Duration::from_millis(200),
             longest_wait: Duration::from_secs(30),
             body_limit: 32 * 1024 * 1024,
+            user_agent: concat!("malecon/", env!("CARGO_PKG_VERSION")).to_owned(),
+            accept: "*/*",
         }
     }
 }
@@ -103,7 +109,8 @@ impl UpstreamClient {
                 }
             }))
             .no_proxy()
-            .user_agent(concat!("malecon/", env!("CARGO_PKG_VERSION")))
+            .user_agent(&options.user_agent)
+            .default_headers([(ACCEPT, HeaderValue::from_static(options.accept))].into_iter().collect())
             .build()
             .map_err(ClientError)?;
         Ok(Self { http, options })

@@ -9,9 +9,11 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod tmdb;
+mod wikidata;
 
 pub use client::{ClientError, ClientOptions, UpstreamClient};
 pub use restcountries_v5::RestCountriesV5;
 pub use restcountries_v31::RestCountriesV31;
 pub use target::{TargetOptions, Targets, TargetsError};
 pub use tmdb::Tmdb;
+pub use wikidata::Wikidata;

@@ -5,3 +5,4 @@ mod restcountries;
 mod stub;
 mod target;
 mod tmdb;
+mod wikidata;
