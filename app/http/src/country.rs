@@ -27,8 +27,8 @@ use body::{CountryBody, CountryPage, ReportBody};
 pub(crate) use params::{EXPORT, LIST, ONE};
 
 #[derive(Tags)]
-enum Tag {
-    /// Countries, mirrored from a source and kept.
+pub(crate) enum Tag {
+    /// Countries, mirrored from a source and kept; and what there is to do there.
     Countries,
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use poem_openapi::{OpenApiService, ServerObject};
 use serde_json::{Value, json};
 
+use crate::activity::{self, ActivityApi};
 use crate::around::{self, AroundApi};
 use crate::body::{self, Member};
 use crate::country::{self, CountryApi};
@@ -17,14 +18,27 @@ use crate::token::{self, TokenApi};
 use crate::user::{self, UserApi};
 use crate::v31::{self, V31Api};
 
-type Apis =
-    (CountryApi, V31Api, MovieApi, ShelfApi, UserApi, TokenApi, TaskApi, RunApi, EventApi, JobApi, AroundApi);
+type Apis = (
+    CountryApi,
+    ActivityApi,
+    V31Api,
+    MovieApi,
+    ShelfApi,
+    UserApi,
+    TokenApi,
+    TaskApi,
+    RunApi,
+    EventApi,
+    JobApi,
+    AroundApi,
+);
 
 /// The parameters of each operation.
 const PARAMS: &[(&str, &[Param])] = &[
     ("listCountries", country::LIST),
     ("exportCountries", country::EXPORT),
     ("showCountry", country::ONE),
+    ("listActivities", activity::LIST),
     ("v31All", v31::ALL),
     ("v31Name", v31::NAME),
     ("v31Alpha", v31::FIELDS),
@@ -103,6 +117,7 @@ pub(crate) fn service(
             let around = AroundApi { services: Arc::clone(&services), settings: settings.clone(), document };
             described((
                 CountryApi(Arc::clone(&services)),
+                ActivityApi(Arc::clone(&services)),
                 V31Api(Arc::clone(&services)),
                 MovieApi(Arc::clone(&services)),
                 ShelfApi(Arc::clone(&services)),

@@ -3,6 +3,7 @@
 //! [`app`] turns [`Services`] into one poem endpoint. It names no adapter, reads no environment and
 //! opens no socket.
 
+mod activity;
 mod around;
 mod auth;
 mod body;

@@ -246,6 +246,7 @@ fn lacking(lack: Lack) -> (StatusCode, &'static str, &'static str) {
         Lack::UpstreamLate => {
             (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout", "takes too long; try again later")
         }
+        Lack::NotReady(code) => (down, code, "is not there yet; try again later"),
         Lack::NotConfigured(code) => (down, code, "is not configured"),
     }
 }

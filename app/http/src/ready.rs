@@ -111,13 +111,34 @@ impl<T> Ready<T> {
     where
         F: Future<Output = Result<Draft, ServiceError>> + Send + 'static,
     {
-        let (answer, _) = answers.get_or_make(key, FRESH, make).await?;
-        let frame = Frame::plain("application/json");
-        let public = Public::new(answer, &frame, "private, no-cache");
-        let kept = Kept { public, at: found.at, ttl };
+        let kept = Kept::make(answers, key, (found.at, ttl), make).await?;
         let mut response = kept.respond(request, answers.now(), found.freshness);
         if matches!(found.freshness, Freshness::Fetched | Freshness::Kept) {
             response.set_data(kept);
+        }
+        Ok(Self { response, body: PhantomData })
+    }
+
+    /// The same for everybody, whom other caches may give it for as long as it is as good as new.
+    pub async fn sourced_openly<V, F>(
+        request: &Request,
+        answers: &Answers,
+        key: &str,
+        found: &Sourced<V>,
+        ttl: Duration,
+        make: F,
+    ) -> Result<Self, Problem>
+    where
+        F: Future<Output = Result<Draft, ServiceError>> + Send + 'static,
+    {
+        let kept = Kept::make(answers, key, (found.at, ttl), make).await?;
+        let now = answers.now();
+        let mut response = kept.respond(request, now, found.freshness);
+        // Its age counts, since it says it.
+        let age = kept.age(now);
+        let good = (age + ttl.saturating_sub(age).min(FRESH)).as_secs();
+        if let Ok(control) = HeaderValue::try_from(format!("public, max-age={good}")) {
+            response.headers_mut().insert(header::CACHE_CONTROL, control);
         }
         Ok(Self { response, body: PhantomData })
     }
@@ -170,6 +191,21 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
+    /// The answer under the key, made by `make` when it is not there, of what was given then.
+    async fn make<F>(
+        answers: &Answers,
+        key: &str,
+        (at, ttl): (Instant, Duration),
+        make: F,
+    ) -> Result<Self, ServiceError>
+    where
+        F: Future<Output = Result<Draft, ServiceError>> + Send + 'static,
+    {
+        let (answer, _) = answers.get_or_make(key, FRESH, make).await?;
+        let public = Public::new(answer, &Frame::plain("application/json"), "private, no-cache");
+        Ok(Self { public, at, ttl })
+    }
+
     /// Bytes of the body.
     pub fn size(&self) -> usize {
         self.public.size()

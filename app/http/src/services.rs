@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use malecon::{
-    Answers, CountryService, JobService, Meter, MovieService, TaskService, TokenService, UserService,
+    ActivityService, Answers, CountryService, JobService, Meter, MovieService, TaskService, TokenService,
+    UserService,
 };
 use tokio::sync::watch;
 
@@ -14,6 +15,8 @@ use tokio::sync::watch;
 pub struct Services {
     /// Countries.
     pub countries: CountryService,
+    /// What there is to do there.
+    pub activities: ActivityService,
     /// Ready answers.
     pub answers: Answers,
     /// Ready answers that are made of what is held in the process: they are kept there alone.

@@ -109,6 +109,14 @@ pub struct Config {
     #[arg(long, env = "TMDB_URL", default_value = "https://api.themoviedb.org/3", value_parser = http_url, global = true)]
     pub tmdb_url: Url,
 
+    /// Activities: where Wikidata's query service is
+    #[arg(long, env = "WIKIDATA_URL", default_value = "https://query.wikidata.org/sparql", value_parser = http_url, global = true)]
+    pub wikidata_url: Url,
+
+    /// Whom Wikidata may turn to about your requests, e.g. an e-mail address: its rules ask for one
+    #[arg(long, env = "WIKIDATA_CONTACT", value_parser = contact, global = true)]
+    pub wikidata_contact: Option<String>,
+
     /// Secret that signs access tokens, at least 32 bytes; made and kept in the database when absent
     #[arg(long, env = "MALECON_JWT_SECRET", global = true, hide_env_values = true)]
     pub jwt_secret: Option<String>,
@@ -252,6 +260,15 @@ fn http_url(text: &str) -> Result<Url, String> {
     match Url::parse(text.trim()) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
         _ => Err("not a URL like http://host/path".to_owned()),
+    }
+}
+
+/// What may stand in the comment of a User-Agent.
+fn contact(text: &str) -> Result<String, String> {
+    let fits = |letter: char| (' '..='~').contains(&letter) && !"()\\".contains(letter);
+    match text.trim() {
+        text if !text.is_empty() && text.len() <= 200 && text.chars().all(fits) => Ok(text.to_owned()),
+        _ => Err("not an address like ops@example.com or https://example.com".to_owned()),
     }
 }
 

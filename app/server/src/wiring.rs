@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use malecon::domain::{Job, JobKind, Rhythm};
 use malecon::ports::{
-    Cache, Clock, CountryGateway, Limit, Lock, MovieGateway, PasswordHasher, RateLimiter, SigningKey,
-    TargetGateway, TaskQueue, UserRepository,
+    ActivityGateway, Cache, Clock, CountryGateway, Limit, Lock, MovieGateway, PasswordHasher, RateLimiter,
+    SigningKey, TargetGateway, TaskQueue, UserRepository,
 };
 use malecon::{
-    Answers, Background, Breaker, CountryPorts, CountryService, JobHandlers, JobPorts, JobService, Meter,
-    MoviePorts, MovieService, Plan, ShieldPorts, ShieldSettings, ShieldedMovies, SyncSettings, TaskPorts,
-    TaskService, TieredCache, TieredLimiter, TokenPorts, TokenService, UserService, Worker, WorkerPorts,
-    WorkerSettings,
+    ActivityPorts, ActivityService, ActivitySettings, Answers, Background, Breaker, CountryPorts,
+    CountryService, JobHandlers, JobPorts, JobService, Meter, MoviePorts, MovieService, Plan, ShieldPorts,
+    ShieldSettings, ShieldedMovies, SyncSettings, TaskPorts, TaskService, TieredCache, TieredLimiter,
+    TokenPorts, TokenService, UserService, Worker, WorkerPorts, WorkerSettings,
 };
 use malecon_crypto::{Argon2Hasher, Hs256, XChaChaSealer};
 use malecon_http::{HttpSettings, Services};
 use malecon_memory::{
-    MemoryCache, MemoryCountries, MemoryLock, MemoryMovies, MemoryRateLimiter, MemoryTasks, MemoryUsers,
-    SystemClock,
+    MemoryActivities, MemoryCache, MemoryCountries, MemoryLock, MemoryMovies, MemoryRateLimiter, MemoryTasks,
+    MemoryUsers, SystemClock,
 };
 use malecon_queue::TicketQueue;
 use malecon_redis::RedisStore;
@@ -26,8 +26,10 @@ use malecon_sheet::Sheets;
 use malecon_snapshot::Snapshot;
 use malecon_sql::{SqlOptions, SqlStore};
 use malecon_upstream::{
-    ClientOptions, RestCountriesV5, RestCountriesV31, TargetOptions, Targets, Tmdb, UpstreamClient,
+    ClientOptions, RestCountriesV5, RestCountriesV31, TargetOptions, Targets, Tmdb, UpstreamClient, Wikidata,
 };
+
+use url::Url;
 
 use crate::monitor::{self, Parts};
 use crate::{Config, Failure};
@@ -146,11 +148,24 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
         schedules: Arc::new(store.schedules()),
         clock: Arc::clone(&clock),
     };
+    let jobs = JobService::new(jobs);
+    let activities = ActivityPorts {
+        activities: Arc::new(store.activities()),
+        source: activity_source(
+            config.wikidata_url.clone(),
+            options(config),
+            config.wikidata_contact.as_deref(),
+        )?,
+        countries: Arc::new(store.countries()),
+        runs: Arc::new(store.runs()),
+        clock: Arc::clone(&clock),
+    };
     let worker = WorkerPorts { queue: Arc::clone(&queue), clock: Arc::clone(&clock) };
     let services = Services {
         countries: CountryService::new(ports, SyncSettings::default()),
+        activities: ActivityService::new(activities, jobs.clone(), ActivitySettings::default()),
         tasks,
-        jobs: JobService::new(jobs),
+        jobs,
         answers: Answers::new(cache, Arc::clone(&clock)),
         local: Answers::new(near, Arc::clone(&clock)),
         movies: MovieService::new(movies),
@@ -189,7 +204,11 @@ fn queue(store: SqlStore) -> (SqlStore, Arc<dyn TaskQueue>, Option<TicketQueue>)
 
 /// Who does which kind of job.
 pub fn handlers(services: &Services) -> JobHandlers {
-    let handlers = [(JobKind::Call, services.tasks.handler()), (JobKind::Sync, services.countries.handler())];
+    let handlers = [
+        (JobKind::Call, services.tasks.handler()),
+        (JobKind::Sync, services.countries.handler()),
+        (JobKind::Activities, services.activities.handler()),
+    ];
     handlers.into_iter().map(|(kind, handler)| (kind, monitor::metered(kind, handler))).collect()
 }
 
@@ -255,6 +274,15 @@ fn movie_source(
     Ok(Some(source))
 }
 
+/// Wikidata, which has a patience of its own: the bound on other upstreams is too short for it.
+fn activity_source(
+    url: Url,
+    options: ClientOptions,
+    contact: Option<&str>,
+) -> Result<Arc<dyn ActivityGateway>, Failure> {
+    Ok(Arc::new(Wikidata::new(client(Wikidata::options(options, contact))?, url)))
+}
+
 fn options(config: &Config) -> ClientOptions {
     ClientOptions {
         timeout: config.upstream_timeout,
@@ -281,12 +309,27 @@ pub fn in_memory() -> Result<Services, Failure> {
     let tasks = MemoryTasks::new(users.clone());
     let hasher: Arc<dyn PasswordHasher> = Arc::new(Argon2Hasher::new());
     let limiter: Arc<dyn RateLimiter> = Arc::new(MemoryRateLimiter::default());
+    let countries = Arc::new(MemoryCountries::new(lock.clone()));
     let ports = CountryPorts {
-        repository: Arc::new(MemoryCountries::new(lock.clone())),
+        repository: countries.clone(),
         source: Arc::new(Snapshot::new()),
         snapshot: Arc::new(Snapshot::new()),
         lock: Arc::new(lock),
         sheet: Arc::new(Sheets::new()),
+        clock: Arc::clone(&clock),
+    };
+    let jobs = JobService::new(JobPorts {
+        runs: Arc::new(tasks.clone()),
+        schedules: Arc::new(tasks.clone()),
+        clock: Arc::clone(&clock),
+    });
+    let nowhere = Url::parse("http://localhost/");
+    let nowhere = nowhere.map_err(|error| Failure::of("a URL can't be read", error))?;
+    let activities = ActivityPorts {
+        activities: Arc::new(MemoryActivities::new()),
+        source: activity_source(nowhere, ClientOptions::default(), None)?,
+        countries,
+        runs: Arc::new(tasks.clone()),
         clock: Arc::clone(&clock),
     };
     Ok(Services {
@@ -302,11 +345,8 @@ pub fn in_memory() -> Result<Services, Failure> {
             clock: Arc::clone(&clock),
         }),
         movie_ttl: Duration::from_secs(30),
-        jobs: JobService::new(JobPorts {
-            runs: Arc::new(tasks.clone()),
-            schedules: Arc::new(tasks.clone()),
-            clock: Arc::clone(&clock),
-        }),
+        activities: ActivityService::new(activities, jobs.clone(), ActivitySettings::default()),
+        jobs,
         tasks: TaskService::new(
             TaskPorts {
                 tasks: Arc::new(tasks.clone()),

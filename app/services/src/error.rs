@@ -1,6 +1,7 @@
 //! Why a use case failed, by class.
 
 use std::borrow::Cow;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,11 +48,11 @@ pub enum ServiceError {
         retry_after: Duration,
         /// What lies behind it, for the log.
         #[source]
-        source: Arc<dyn std::error::Error + Send + Sync>,
+        source: Arc<dyn Error + Send + Sync>,
     },
     /// A fault of ours; trying again does not help.
     #[error("internal error")]
-    Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    Internal(#[source] Arc<dyn Error + Send + Sync>),
 }
 
 /// One thing that is wrong with what was asked for.
@@ -86,6 +87,8 @@ pub enum Lack {
     UpstreamWrong,
     /// It is somebody else's and takes too long.
     UpstreamLate,
+    /// It is being made, or will be; the stable name of what is not ready.
+    NotReady(&'static str),
     /// Nobody has told us where it is; the stable name of what is not configured.
     NotConfigured(&'static str),
 }
@@ -97,6 +100,14 @@ impl From<&GatewayError> for Lack {
             GatewayError::Refused(_) | GatewayError::Malformed(_) => Self::UpstreamWrong,
         }
     }
+}
+
+/// An error and what lies behind it, in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    std::iter::successors(Some(error), |error| (*error).source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 fn first(faults: &[Fault]) -> &str {

@@ -1,10 +1,11 @@
 //! Use cases of Malecón: the embedder's entry, over any adapters.
 //!
-//! [`CountryService`] mirrors and answers countries; [`Answers`] keeps ready answers; [`TokenService`]
+//! [`CountryService`] mirrors and answers countries, [`ActivityService`] what there is to do there; [`Answers`] keeps ready answers; [`TokenService`]
 //! knows callers. Each takes the ports it needs by constructor and nothing else: no globals, no
 //! environment, no spawned tasks, no particular async runtime. [`domain`] and [`ports`] are
 //! re-exported, so that a program needs this crate and the adapters it chose.
 
+mod activity;
 mod answer;
 mod cache;
 mod country;
@@ -23,6 +24,7 @@ mod worker;
 pub use malecon_domain as domain;
 pub use malecon_ports as ports;
 
+pub use activity::{ActivityPorts, ActivityService, ActivitySettings};
 pub use answer::{Answer, Answers, Draft, Source};
 pub use cache::TieredCache;
 pub use country::{CountryPorts, CountryService, CountrySet, SyncSettings};

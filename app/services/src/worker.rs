@@ -15,7 +15,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use malecon_domain::{AttemptEnd, JobKind, Next, Run, Trace};
 use malecon_ports::{Clock, Hold, RunLease, TaskQueue};
 
-use crate::ServiceError;
+use crate::{ServiceError, activity};
 
 /// How often one looks for runs that others have added, or that have become due.
 const POLL: Duration = Duration::from_millis(500);
@@ -54,6 +54,8 @@ pub struct WorkerSettings {
     pub workers: usize,
     /// Attempts under way against one lane at most, e.g. one host.
     pub per_lane: usize,
+    /// Lanes that let attempts pass one by one.
+    pub narrow: &'static [&'static str],
     /// How long an attempt is this worker's. It is renewed at a sixth of that; when a process dies,
     /// its runs are taken up by others after it.
     pub lease: Duration,
@@ -61,7 +63,7 @@ pub struct WorkerSettings {
 
 impl Default for WorkerSettings {
     fn default() -> Self {
-        Self { workers: 16, per_lane: 4, lease: Duration::from_secs(30) }
+        Self { workers: 16, per_lane: 4, narrow: &[activity::LANE], lease: Duration::from_secs(30) }
     }
 }
 
@@ -91,7 +93,7 @@ impl Worker {
             }
             let has_room = under_way.attempts.len() < self.settings.workers;
             let (claimed, has_ended) = match has_room {
-                true => under_way.beside(self.claim(under_way.full(self.settings.per_lane))).await,
+                true => under_way.beside(self.claim(under_way.full(&self.settings))).await,
                 false => (None, false),
             };
             if let Some(run) = claimed {
@@ -212,9 +214,11 @@ impl<'a> UnderWay<'a> {
         self.attempts.push(attempt);
     }
 
-    /// Lanes with so many attempts.
-    fn full(&self, most: usize) -> Vec<String> {
-        self.lanes.iter().filter(|(_, count)| **count >= most).map(|(lane, _)| lane.clone()).collect()
+    /// Lanes with as many attempts as they may have.
+    fn full(&self, settings: &WorkerSettings) -> Vec<String> {
+        let most = |lane: &str| if settings.narrow.contains(&lane) { 1 } else { settings.per_lane };
+        let full = self.lanes.iter().filter(|(lane, count)| **count >= most(lane));
+        full.map(|(lane, _)| lane.clone()).collect()
     }
 
     /// Goes on until one has ended; for ever when there is none.

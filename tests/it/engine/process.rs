@@ -97,7 +97,12 @@ pub fn config(flags: &[String]) -> Config {
 /// Takes up the runs of a database, as many at once as the settings say.
 pub fn worker(wired: &Wired, config: &Config, lease: Duration) -> Worker {
     let ports = WorkerPorts { queue: Arc::clone(&wired.queue), clock: Arc::new(SystemClock) };
-    let settings = WorkerSettings { workers: config.workers.into(), per_lane: config.per_host.into(), lease };
+    let settings = WorkerSettings {
+        workers: config.workers.into(),
+        per_lane: config.per_host.into(),
+        lease,
+        ..WorkerSettings::default()
+    };
     Worker::new(ports, settings, handlers(&wired.services))
 }
 

@@ -42,6 +42,8 @@ fn nonsense_is_refused_with_a_hint() {
     assert!(parse(&["--cors-origins", "*"]).is_err());
     assert!(parse(&["--retries", "11"]).is_err());
     assert!(parse(&["--restcountries-url", "not a url"]).is_err());
+    assert!(parse(&["--wikidata-contact", "ops (at) example"]).unwrap_err().contains("ops@example.com"));
+    assert!(parse(&["--wikidata-contact", "a\nb"]).is_err() && parse(&["--wikidata-contact", ""]).is_err());
     let origins = parse(&["--cors-origins", "https://a.example,http://b.example:81"]).unwrap().cors_origins;
     assert_eq!(origins, ["https://a.example", "http://b.example:81"]);
 }

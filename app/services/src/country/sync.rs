@@ -10,6 +10,7 @@ use malecon_ports::{CountryGateway, GatewayError, Lease, SyncWrite};
 
 use super::CountryService;
 use crate::ServiceError;
+use crate::error::chain;
 
 /// The lease that a sync holds.
 const LEASE_NAME: &str = "country-sync";
@@ -167,12 +168,4 @@ fn judge(
         rejected: plan.rejected.clone(),
     };
     (report, plan)
-}
-
-/// An error and what lies behind it, in one line.
-fn chain(error: &dyn Error) -> String {
-    std::iter::successors(Some(error), |error| (*error).source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }
