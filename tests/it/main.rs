@@ -1,6 +1,7 @@
 //! The whole of Malecón, as its users meet it.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what is not there fails its test")]
 
+mod activities;
 mod architecture;
 mod cache;
 mod contract;

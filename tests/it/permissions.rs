@@ -48,6 +48,7 @@ fn table() -> Vec<Row> {
     rows![
         "listCountries" GET "/api/countries" none => 200 200 0 200;
         "showCountry" GET "/api/countries/PER" none => 200 200 0 200;
+        "listActivities" GET "/api/countries/PER/activities" none => 503 503 0 503;
         "exportCountries" GET "/api/countries/export?format=csv" none => 200 200 0 200;
         "showCountrySync" GET "/api/countries/sync" none => 401 200 0 200;
         "syncCountries" POST "/api/countries/sync" none => 401 403 0 200;
@@ -123,6 +124,7 @@ async fn every_operation_has_its_row_and_answers_as_it_says() {
     let database = format!("sqlite://{}/malecon.db?mode=rwc", folder.0.display());
     let flags =
         ["--demo", "--rate-limit", "0", "--allow-targets", "127.0.0.1:9", "--database-url", &database];
+    let flags = [&flags[..], &["--wikidata-url", "http://127.0.0.1:9/"]].concat();
     let malecon = Malecon::with(&flags, Default::default()).await;
     let client = &malecon.client;
     let named: BTreeSet<String> = table().iter().map(|row| row.operation.to_owned()).collect();
