@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod country;
+pub mod dog;
 pub mod movie;
 pub mod page;
 pub mod run;
@@ -22,6 +23,7 @@ pub use country::{
     InvalidCountry, Language, LatLng, LocalName, Lookup, Maps, PostalCode, Rejection, SearchKeys, SortKeys,
     StoredCountry, SyncOutcome, SyncPlan, SyncReport,
 };
+pub use dog::{Dog, DogChange, DogName, DogQuery, DogSortKey, PictureUrl};
 pub use movie::{Favorite, Genre, Movie, MoviePage, MovieQuery, MovieSortKey, PopularQuery, Rating, Stars};
 pub use page::{Direction, Page, Paged, Sort};
 pub use run::{
