@@ -15,6 +15,7 @@
 pub mod activity;
 pub mod cache;
 pub mod country;
+pub mod dog;
 pub mod key;
 pub mod limit;
 pub mod lock;

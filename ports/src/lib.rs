@@ -10,6 +10,7 @@ pub mod clock;
 #[allow(clippy::expect_used, clippy::panic, reason = "a failed promise fails its test")]
 pub mod contract;
 pub mod country;
+pub mod dog;
 mod error;
 pub mod limit;
 pub mod lock;
@@ -24,6 +25,7 @@ pub use activity::{ActivityGateway, ActivityRepository};
 pub use cache::{Cache, CacheError};
 pub use clock::Clock;
 pub use country::{CountryGateway, CountryRepository, SyncWrite};
+pub use dog::{ChoreGateway, DogAdded, DogRepository, DogWrite, NewDog, PictureGateway};
 pub use error::{Cause, GatewayError, RepositoryError};
 pub use limit::{Limit, RateLimiter, Taken};
 pub use lock::{Lease, Lock, LockError};
@@ -43,6 +45,7 @@ pub use self::{
     cache::MockCache,
     clock::MockClock,
     country::{MockCountryGateway, MockCountryRepository},
+    dog::{MockChoreGateway, MockDogRepository, MockPictureGateway},
     limit::MockRateLimiter,
     lock::MockLock,
     movie::{MockFavoriteRepository, MockMovieGateway, MockMovieRepository, MockRatingRepository},

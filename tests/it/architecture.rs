@@ -43,6 +43,7 @@ const SUITES: &[(&str, &[&str])] = &[
     ("activity", &["activity"]),
     ("cache", &["cache"]),
     ("country", &["country"]),
+    ("dog", &["dog"]),
     ("limit", &["limit"]),
     ("lock", &["lock"]),
     ("movie", &["movie"]),

@@ -49,6 +49,12 @@ mod postgres {
         );
     }
 
+    mod dogs {
+        malecon_ports::dog_contract!(
+            super::fresh().await, #[cfg_attr(not(postgres), ignore = "needs TEST_DATABASE_URL")]
+        );
+    }
+
     mod movies {
         malecon_ports::movie_contract!(
             super::fresh().await, #[cfg_attr(not(postgres), ignore = "needs TEST_DATABASE_URL")]

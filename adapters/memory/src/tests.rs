@@ -70,6 +70,7 @@ mod lock {
     malecon_ports::lock_contract!(crate::MemoryLock::new());
 }
 
+mod dog;
 mod limit;
 mod movie;
 mod task;

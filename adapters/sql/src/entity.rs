@@ -4,6 +4,7 @@ pub(crate) mod activity;
 pub(crate) mod attempt;
 pub(crate) mod call;
 pub(crate) mod country;
+pub(crate) mod dog;
 pub(crate) mod movie;
 pub(crate) mod record;
 pub(crate) mod report;

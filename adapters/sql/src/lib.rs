@@ -3,6 +3,7 @@
 mod activity;
 mod bell;
 mod country;
+mod dog;
 mod entity;
 mod error;
 mod favorite;
@@ -27,6 +28,7 @@ mod user;
 
 pub use activity::SqlActivityRepository;
 pub use country::SqlCountryRepository;
+pub use dog::SqlDogs;
 pub use favorite::SqlFavoriteRepository;
 pub use key::SqlKeyRepository;
 pub use lock::SqlLock;

@@ -5,6 +5,7 @@ mod m0002_leases;
 mod m0003_users;
 mod m0004_movies;
 mod m0005_tasks;
+mod m0006_dogs;
 mod m0007_activities;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_users::Step),
             Box::new(m0004_movies::Step),
             Box::new(m0005_tasks::Step),
+            Box::new(m0006_dogs::Step),
             Box::new(m0007_activities::Step),
         ]
     }

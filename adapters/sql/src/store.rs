@@ -19,9 +19,7 @@ use crate::bell::Bell;
 use crate::error::classify;
 use crate::migration::Migrator;
 use crate::{
-    SqlActivityRepository, SqlCountryRepository, SqlFavoriteRepository, SqlKeyRepository, SqlLock,
-    SqlMovieRepository, SqlQueue, SqlRatingRepository, SqlRuns, SqlSchedules, SqlSessionRepository, SqlTasks,
-    SqlTokenRepository, SqlUserRepository,
+    SqlActivityRepository, SqlCountryRepository, SqlDogs, SqlFavoriteRepository, SqlKeyRepository, SqlLock, SqlMovieRepository, SqlQueue, SqlRatingRepository, SqlRuns, SqlSchedules, SqlSessionRepository, SqlTasks, SqlTokenRepository, SqlUserRepository,
 };
 
 /// Key of the advisory lock that migrations hold on PostgreSQL: "malecon" in ASCII.
@@ -243,6 +241,11 @@ impl SqlStore {
     /// When its tasks are run by themselves.
     pub fn schedules(&self) -> SqlSchedules {
         SqlSchedules::new(self.db.clone(), self.bell.clone())
+    }
+
+    /// Its dogs.
+    pub fn dogs(&self) -> SqlDogs {
+        SqlDogs::new(self.db.clone(), self.bell.clone())
     }
 
     /// Its runs.

@@ -2,20 +2,19 @@
 
 use malecon_ports::contract::activity::ActivityStore;
 use malecon_ports::contract::country::CountryStore;
+use malecon_ports::contract::dog::DogStore;
 use malecon_ports::contract::movie::MovieStore;
 use malecon_ports::contract::task::TaskStore;
 use malecon_ports::contract::user::UserStore;
 use malecon_ports::{
-    ActivityRepository, CountryRepository, FavoriteRepository, KeyRepository, Lease, Lock, LockError,
+    ActivityRepository, CountryRepository, DogRepository, FavoriteRepository, KeyRepository, Lease, Lock, LockError,
     MovieRepository, RatingRepository, RunRepository, ScheduleRepository, SessionRepository, TaskQueue,
     TaskRepository, TokenRepository, UserRepository,
 };
 use sea_orm::{ConnectionTrait, Database};
 
 use crate::{
-    SqlActivityRepository, SqlCountryRepository, SqlFavoriteRepository, SqlKeyRepository, SqlLock,
-    SqlMovieRepository, SqlOptions, SqlQueue, SqlRatingRepository, SqlRuns, SqlSchedules,
-    SqlSessionRepository, SqlStore, SqlTasks, SqlTokenRepository, SqlUserRepository,
+    SqlActivityRepository, SqlCountryRepository, SqlDogs, SqlFavoriteRepository, SqlKeyRepository, SqlLock, SqlMovieRepository, SqlOptions, SqlQueue, SqlRatingRepository, SqlRuns, SqlSchedules, SqlSessionRepository, SqlStore, SqlTasks, SqlTokenRepository, SqlUserRepository,
 };
 
 /// A migrated database that nobody else uses; it is dropped with its owner.
@@ -35,6 +34,7 @@ pub struct TestDatabase {
     tasks: SqlTasks,
     schedules: SqlSchedules,
     runs: SqlRuns,
+    dogs: SqlDogs,
     queue: SqlQueue,
     /// The server and the name of what is to be dropped there.
     dropped: Option<(String, String)>,
@@ -58,6 +58,7 @@ impl TestDatabase {
             tasks: store.tasks(),
             schedules: store.schedules(),
             runs: store.runs(),
+            dogs: store.dogs(),
             queue: store.queue(),
             store,
             url,
@@ -179,5 +180,11 @@ impl TaskStore for TestDatabase {
 
     fn queue(&self) -> &dyn TaskQueue {
         &self.queue
+    }
+}
+
+impl DogStore for TestDatabase {
+    fn dogs(&self) -> &dyn DogRepository {
+        &self.dogs
     }
 }

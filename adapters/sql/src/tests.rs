@@ -53,6 +53,10 @@ mod schedules {
     malecon_ports::schedule_contract!(super::sqlite().await);
 }
 
+mod dogs {
+    malecon_ports::dog_contract!(super::sqlite().await);
+}
+
 mod runs {
     malecon_ports::run_contract!(super::sqlite().await);
 }
@@ -94,7 +98,15 @@ async fn a_fresh_database_has_migrations_pending() {
     let pending = store.pending_migrations().await.unwrap();
     assert_eq!(
         pending,
-        ["m0001_countries", "m0002_leases", "m0003_users", "m0004_movies", "m0005_tasks", "m0007_activities"]
+        [
+            "m0001_countries",
+            "m0002_leases",
+            "m0003_users",
+            "m0004_movies",
+            "m0005_tasks",
+            "m0006_dogs",
+            "m0007_activities"
+        ]
     );
     assert_eq!(store.kind(), "sqlite");
     store.ping().await.unwrap();

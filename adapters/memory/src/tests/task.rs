@@ -12,14 +12,16 @@ use malecon_ports::{
     TokenRepository, UserRepository,
 };
 
-use crate::{ManualClock, MemoryTasks, MemoryUsers};
+use crate::{ManualClock, MemoryDogs, MemoryTasks, MemoryUsers};
 
-struct Store(MemoryUsers, MemoryTasks);
+/// All that runs belong to, and what comes with them.
+pub(super) struct Store(MemoryUsers, MemoryTasks, pub(super) MemoryDogs);
 
 impl Store {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let users = MemoryUsers::new();
-        Self(users.clone(), MemoryTasks::new(users))
+        let tasks = MemoryTasks::new(users.clone());
+        Self(users.clone(), tasks.clone(), MemoryDogs::new(users, tasks))
     }
 }
 
