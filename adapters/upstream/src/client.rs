@@ -16,6 +16,7 @@ use reqwest::{Request, Response, StatusCode};
 use reqwest_middleware::{ClientBuilder, Middleware, Next};
 use reqwest_retry::{RetryError, RetryTransientMiddleware};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 use url::Url;
 
 use crate::json::beginning;
@@ -66,9 +67,9 @@ impl Default for ClientOptions {
 #[error("no HTTP client can be made")]
 pub struct ClientError(#[source] reqwest::Error);
 
-/// Calls upstreams: GET alone so far, whose repetition changes nothing.
+/// Calls upstreams.
 ///
-/// A request is repeated on failures of the connection, timeouts, bodies that break off, 408, 425,
+/// A GET, whose repetition changes nothing, is repeated on failures of the connection, timeouts, bodies that break off, 408, 425,
 /// 429 and 5xx but 501; a `Retry-After` is waited for when it is no more than the longest wait, and
 /// ends the repetitions when it is more. All of it takes at most the attempts' time and one longest
 /// wait.
@@ -76,6 +77,22 @@ pub struct ClientError(#[source] reqwest::Error);
 pub struct UpstreamClient {
     http: reqwest::Client,
     options: ClientOptions,
+}
+
+/// What an upstream is asked.
+struct Question<'a> {
+    url: Url,
+    token: Option<&'a SecretString>,
+    /// JSON to be sent with a POST; without it is a GET.
+    body: Option<&'a Value>,
+    /// How long an attempt may take beyond the usual time.
+    more_time: Duration,
+}
+
+impl<'a> Question<'a> {
+    fn get(url: Url, token: Option<&'a SecretString>) -> Self {
+        Self { url, token, body: None, more_time: Duration::ZERO }
+    }
 }
 
 /// An answer of whatever status.
@@ -124,7 +141,20 @@ impl UpstreamClient {
         token: Option<&SecretString>,
         read: impl FnOnce(&[u8]) -> Result<T, GatewayError>,
     ) -> Result<T, GatewayError> {
-        self.logged(url, token, |answer| read(&answer.success()?)).await
+        self.logged(Question::get(url, token), |answer| read(&answer.success()?)).await
+    }
+
+    /// What `read` makes of the answer to JSON that is posted, once, to an upstream that may take so much
+    /// longer than others. A failure is one line in the log.
+    pub(crate) async fn post<T>(
+        &self,
+        url: Url,
+        body: &Value,
+        more_time: Duration,
+        read: impl FnOnce(&[u8]) -> Result<T, GatewayError>,
+    ) -> Result<T, GatewayError> {
+        let question = Question { url, token: None, body: Some(body), more_time };
+        self.logged(question, |answer| read(&answer.success()?)).await
     }
 
     /// As [`Self::get`], where the API's own 404 is an answer like another: `None`, and no word in the
@@ -136,7 +166,7 @@ impl UpstreamClient {
         is_missing: impl FnOnce(&[u8]) -> bool,
         read: impl FnOnce(&[u8]) -> Result<T, GatewayError>,
     ) -> Result<Option<T>, GatewayError> {
-        self.logged(url, token, |answer| {
+        self.logged(Question::get(url, token), |answer| {
             if answer.status != StatusCode::NOT_FOUND {
                 return read(&answer.success()?).map(Some);
             }
@@ -151,15 +181,15 @@ impl UpstreamClient {
 
     async fn logged<T>(
         &self,
-        url: Url,
-        token: Option<&SecretString>,
+        question: Question<'_>,
         read: impl FnOnce(Answer) -> Result<T, GatewayError>,
     ) -> Result<T, GatewayError> {
         let attempts = Arc::new(AtomicU32::new(0));
         // Query strings may hold keys.
+        let url = &question.url;
         let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
         let place = format!("{}{port}{}", url.host_str().unwrap_or_default(), url.path());
-        let answer = self.attempt(url, token, &attempts).await;
+        let answer = self.attempt(question, &attempts).await;
         let status = answer.as_ref().ok().map(|answer| answer.status.as_u16());
         let read = answer.and_then(read);
         if let Err(error) = &read {
@@ -172,22 +202,28 @@ impl UpstreamClient {
 
     async fn attempt(
         &self,
-        url: Url,
-        token: Option<&SecretString>,
+        question: Question<'_>,
         attempts: &Arc<AtomicU32>,
     ) -> Result<Answer, GatewayError> {
-        let hint = Hint::default();
-        let patience = Patience::new(&self.options, hint.clone());
-        let client = ClientBuilder::new(self.http.clone())
-            .with(RetryTransientMiddleware::new_with_policy_and_strategy(patience, Worth(hint)))
-            .with(Whole { limit: self.options.body_limit, attempts: Arc::clone(attempts) })
-            .build();
-        let request = client.get(url);
-        let request = match token {
+        let ClientOptions { timeout, retries, longest_wait, body_limit, .. } = self.options;
+        let once = ClientBuilder::new(self.http.clone());
+        let whole = Whole { limit: body_limit, attempts: Arc::clone(attempts) };
+        let time = timeout + question.more_time;
+        let (request, limit) = match question.body {
+            Some(body) => (once.with(whole).build().post(question.url).json(body), time),
+            None => {
+                let hint = Hint::default();
+                let patience = Patience::new(&self.options, hint.clone());
+                let patience = RetryTransientMiddleware::new_with_policy_and_strategy(patience, Worth(hint));
+                let client = once.with(patience).with(whole).build();
+                (client.get(question.url), time * (retries + 1) + longest_wait)
+            }
+        };
+        let request = match question.token {
             Some(token) => request.bearer_auth(token.expose_secret()),
             None => request,
         };
-        let limit = self.options.timeout * (self.options.retries + 1) + self.options.longest_wait;
+        let request = request.timeout(time);
         match tokio::time::timeout(limit, request.send()).await {
             Err(_) => Err(GatewayError::Unavailable(format!("no answer within {limit:?}").into())),
             Ok(Err(error)) => Err(classify(error)),
