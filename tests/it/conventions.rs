@@ -7,8 +7,14 @@ use serde_json::{Map, Value};
 
 use crate::support::{ADMIN, CONSUMER, Malecon, shared};
 
-const PUBLIC: [&str; 4] =
-    ["/api/countries", "/api/countries/PE", "/v3.1/all?fields=name", "/api/countries/export?format=csv"];
+const PUBLIC: [&str; 6] = [
+    "/api/countries",
+    "/api/countries/PE",
+    "/v3.1/all?fields=name",
+    "/api/countries/export?format=csv",
+    "/api/dogs",
+    "/api/dogs/is_adopted?sort=-name",
+];
 const AROUND: [&str; 4] = ["/api/schema", "/api/docs", "/health/live", "/api/schema?format=yaml"];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,6 +125,7 @@ async fn a_fit_request_id_is_kept_and_others_are_replaced() {
 #[rstest]
 #[case("/v3.1/all?fields=name", "https://anybody.example", Some("*"))]
 #[case("/api/countries", "null", Some("*"))]
+#[case("/api/dogs/is_adopted", "https://anybody.example", Some("*"))]
 #[case("/health/live", "https://anybody.example", None)]
 #[case("/health/live", "https://app.example", Some("https://app.example"))]
 #[case("/health/live", "https://app.example.evil.example", None)]

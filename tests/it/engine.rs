@@ -1,6 +1,7 @@
 //! The engine of runs under kills, stops, races and outages: processes that work on one database,
 //! and a target that counts what reaches it.
 
+mod dogs;
 mod ground;
 mod kills;
 mod outages;
@@ -8,3 +9,5 @@ mod process;
 mod races;
 mod schedules;
 mod target;
+
+pub use ground::until;

@@ -8,6 +8,7 @@ mod contract;
 mod conventions;
 mod countries;
 mod dam;
+mod dogs;
 mod engine;
 mod events;
 mod listen;

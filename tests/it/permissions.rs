@@ -15,7 +15,7 @@ use crate::users::{ask, send};
 struct Row {
     operation: &'static str,
     method: Method,
-    /// `{id}` is a user and also its task, `{run}` a run of that.
+    /// `{id}` is a user and also its task, `{run}` a run of that; `{new}` is anything.
     path: &'static str,
     body: fn() -> Value,
     /// Without a token.
@@ -76,6 +76,12 @@ fn table() -> Vec<Row> {
         "putRating" PUT "/api/users/{id}/ratings/1" || json!({"stars": 3}) => 401 503 404 503;
         "changeRating" PATCH "/api/users/{id}/ratings/1" || json!({"stars": 3}) => 401 404 404 404;
         "removeRating" DELETE "/api/users/{id}/ratings/1" none => 401 404 404 404;
+        "listDogs" GET "/api/dogs" none => 200 200 0 200;
+        "listAdoptedDogs" GET "/api/dogs/is_adopted" none => 200 200 0 200;
+        "showDog" GET "/api/dogs/dog{id}" none => 200 200 200 200;
+        "addDog" POST "/api/dogs/{new}" none => 401 202 0 202;
+        "changeDog" PUT "/api/dogs/dog{id}" || json!({"is_adopted": true}) => 401 200 404 200;
+        "listUserDogs" GET "/api/users/{id}/dogs" none => 401 200 404 200;
         "listUsers" GET "/api/users" none => 401 403 0 200;
         "addUser" POST "/api/users" || json!({"name": "x", "email": "x@example.com"}) => 401 403 0 201;
         "showUser" GET "/api/users/{id}" none => 401 200 404 200;
@@ -107,6 +113,7 @@ fn table() -> Vec<Row> {
         "showJob" GET "/api/jobs/{run}" none => 401 404 404 404;
         "replayJob" POST "/api/jobs/{run}/replay" none => 401 404 404 404;
         "removeTask" DELETE "/integration-tasks/{id}" none => 401 204 404 404;
+        "removeDog" DELETE "/api/dogs/dog{id}" none => 401 204 404 404;
         "removeUser" DELETE "/api/users/{id}" none => 401 403 404 204;
     ]
 }
@@ -125,6 +132,7 @@ async fn every_operation_has_its_row_and_answers_as_it_says() {
     let flags =
         ["--demo", "--rate-limit", "0", "--allow-targets", "127.0.0.1:9", "--database-url", &database];
     let flags = [&flags[..], &["--wikidata-url", "http://127.0.0.1:9/"]].concat();
+    let flags = [&flags[..], &["--dog-ceo-url", "http://127.0.0.1:9"]].concat();
     let malecon = Malecon::with(&flags, Default::default()).await;
     let client = &malecon.client;
     let named: BTreeSet<String> = table().iter().map(|row| row.operation.to_owned()).collect();
@@ -146,7 +154,12 @@ async fn every_operation_has_its_row_and_answers_as_it_says() {
     operator.users().change(gone["id"].as_i64().unwrap(), &change, None).await.unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
 
-    // The first task is the administrator's, the second the consumer's, as they are users.
+    // The first dog and task are the administrator's, the second ones the consumer's, as they are users.
+    for (token, id) in [(ADMIN, 1), (CONSUMER, 2)] {
+        let path = format!("/api/dogs/dog{id}");
+        let (status, _) = ask(client, Method::POST, &path, token, json!({"id_user": id})).await;
+        assert_eq!(status, 202);
+    }
     let mut runs = vec![];
     for token in [ADMIN, CONSUMER] {
         let (_, task) = ask(client, Method::POST, "/integration-tasks", token, task()).await;
@@ -157,7 +170,10 @@ async fn every_operation_has_its_row_and_answers_as_it_says() {
     let run = |id: &str| &runs.iter().find(|(task, _)| task == id).unwrap().1;
 
     for row in table() {
-        let at = |id: &str| row.path.replace("{id}", id).replace("{run}", run(id));
+        let at = |id: &str| {
+            let path = row.path.replace("{id}", id).replace("{run}", run(id));
+            path.replace("{new}", &uuid::Uuid::new_v4().to_string())
+        };
         let anonymous = client.request(row.method.clone(), &at("2"));
         let body = (row.body)();
         let anonymous = if body.is_null() { anonymous } else { anonymous.json(&body) };

@@ -19,7 +19,9 @@ use crate::bell::Bell;
 use crate::error::classify;
 use crate::migration::Migrator;
 use crate::{
-    SqlActivityRepository, SqlCountryRepository, SqlDogs, SqlFavoriteRepository, SqlKeyRepository, SqlLock, SqlMovieRepository, SqlQueue, SqlRatingRepository, SqlRuns, SqlSchedules, SqlSessionRepository, SqlTasks, SqlTokenRepository, SqlUserRepository,
+    SqlActivityRepository, SqlCountryRepository, SqlDogs, SqlFavoriteRepository, SqlKeyRepository, SqlLock,
+    SqlMovieRepository, SqlQueue, SqlRatingRepository, SqlRuns, SqlSchedules, SqlSessionRepository, SqlTasks,
+    SqlTokenRepository, SqlUserRepository,
 };
 
 /// Key of the advisory lock that migrations hold on PostgreSQL: "malecon" in ASCII.

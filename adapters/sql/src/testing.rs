@@ -7,14 +7,16 @@ use malecon_ports::contract::movie::MovieStore;
 use malecon_ports::contract::task::TaskStore;
 use malecon_ports::contract::user::UserStore;
 use malecon_ports::{
-    ActivityRepository, CountryRepository, DogRepository, FavoriteRepository, KeyRepository, Lease, Lock, LockError,
-    MovieRepository, RatingRepository, RunRepository, ScheduleRepository, SessionRepository, TaskQueue,
-    TaskRepository, TokenRepository, UserRepository,
+    ActivityRepository, CountryRepository, DogRepository, FavoriteRepository, KeyRepository, Lease, Lock,
+    LockError, MovieRepository, RatingRepository, RunRepository, ScheduleRepository, SessionRepository,
+    TaskQueue, TaskRepository, TokenRepository, UserRepository,
 };
 use sea_orm::{ConnectionTrait, Database};
 
 use crate::{
-    SqlActivityRepository, SqlCountryRepository, SqlDogs, SqlFavoriteRepository, SqlKeyRepository, SqlLock, SqlMovieRepository, SqlOptions, SqlQueue, SqlRatingRepository, SqlRuns, SqlSchedules, SqlSessionRepository, SqlStore, SqlTasks, SqlTokenRepository, SqlUserRepository,
+    SqlActivityRepository, SqlCountryRepository, SqlDogs, SqlFavoriteRepository, SqlKeyRepository, SqlLock,
+    SqlMovieRepository, SqlOptions, SqlQueue, SqlRatingRepository, SqlRuns, SqlSchedules,
+    SqlSessionRepository, SqlStore, SqlTasks, SqlTokenRepository, SqlUserRepository,
 };
 
 /// A migrated database that nobody else uses; it is dropped with its owner.

@@ -68,6 +68,15 @@ impl Body {
         self.0.get(name).and_then(Value::as_i64)
     }
 
+    pub fn flag(&self, name: &str) -> Option<bool> {
+        self.0.get(name).and_then(Value::as_bool)
+    }
+
+    /// Whether there is such a member, and be it null.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     pub fn time(&self, name: &str) -> Option<Instant> {
         self.0.get(name).and_then(Value::as_str).and_then(time)
     }

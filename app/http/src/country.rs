@@ -17,7 +17,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{OpenApi, Tags};
 
 use crate::auth::Caller;
-use crate::listing::{Neighbours, page, sort};
+use crate::listing::{Neighbours, keep, page, sort};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::ready::{File, Frame, Ready};
@@ -167,7 +167,7 @@ fn json(value: &impl serde::Serialize, members: &[&str]) -> Result<Draft, Servic
         serde_json::to_vec(value)
     } else {
         serde_json::to_value(value).and_then(|mut value| {
-            body::keep(&mut value, members);
+            keep(&mut value, members);
             serde_json::to_vec(&value)
         })
     };

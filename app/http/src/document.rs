@@ -9,6 +9,7 @@ use crate::activity::{self, ActivityApi};
 use crate::around::{self, AroundApi};
 use crate::body::{self, Member};
 use crate::country::{self, CountryApi};
+use crate::dog::{self, DogApi, KennelApi};
 use crate::job::JobApi;
 use crate::movie::{self, MovieApi, ShelfApi};
 use crate::query::Param;
@@ -24,6 +25,8 @@ type Apis = (
     V31Api,
     MovieApi,
     ShelfApi,
+    DogApi,
+    KennelApi,
     UserApi,
     TokenApi,
     TaskApi,
@@ -54,6 +57,10 @@ const PARAMS: &[(&str, &[Param])] = &[
     ("listPopularMovies", movie::POPULAR),
     ("listFavorites", movie::LIST),
     ("listRatings", movie::LIST),
+    ("listDogs", dog::LIST),
+    ("listAdoptedDogs", dog::LIST),
+    ("showDog", dog::ONE),
+    ("listUserDogs", dog::LIST),
     ("listUsers", user::LIST),
     ("listTokens", token::LIST),
     ("listTasks", task::LIST),
@@ -67,6 +74,8 @@ const BODIES: &[(&str, &[Member], &str)] = &[
     ("addRating", movie::RATING, movie::RATING_EXAMPLE),
     ("putRating", movie::STARS, movie::STARS_EXAMPLE),
     ("changeRating", movie::STARS, movie::STARS_EXAMPLE),
+    ("addDog", dog::NEW, dog::EXAMPLE),
+    ("changeDog", dog::CHANGE, dog::EXAMPLE),
     ("addUser", user::NEW, user::EXAMPLE),
     ("replaceUser", user::WHOLE, user::EXAMPLE),
     ("changeUser", user::PART, user::EXAMPLE),
@@ -87,17 +96,19 @@ const CONFLICTS: &[(&str, &[&str])] = &[
     ("`expires_in_the_past`: the token would have ended already", &["addToken"]),
     ("`last_admin`: no other administrator would be left", &["replaceUser", "changeUser", "removeUser"]),
     ("`wrong_password`: the present password is missing or another one", &["replaceUser", "changeUser"]),
+    ("`name_taken`: another dog is called like this", &["addDog"]),
     ("`job_under_way`: the job is not over yet", &["replayJob"]),
     ("`run_over`: the run is over", &["cancelTaskRun"]),
     ("`sync_running`: a sync of countries is running", &["syncCountries"]),
 ];
 
 /// Writes that answer with the ETag of what was written.
-const TAGGED: &[(&str, &str)] = &[("addTask", "201"), ("replaceTask", "200"), ("changeTask", "200")];
+const TAGGED: &[(&str, &str)] =
+    &[("addTask", "201"), ("replaceTask", "200"), ("changeTask", "200"), ("changeDog", "200")];
 
 /// The order of the groups: what most people come for goes first.
-const TAGS: [&str; 7] =
-    ["Countries", "restcountries v3.1", "Movies", "Integration tasks", "Jobs", "Users", "Tokens"];
+const TAGS: [&str; 8] =
+    ["Countries", "restcountries v3.1", "Movies", "Dogs", "Integration tasks", "Jobs", "Users", "Tokens"];
 
 /// The document, finished, and the page that shows it.
 pub(crate) struct Document {
@@ -121,6 +132,8 @@ pub(crate) fn service(
                 V31Api(Arc::clone(&services)),
                 MovieApi(Arc::clone(&services)),
                 ShelfApi(Arc::clone(&services)),
+                DogApi(Arc::clone(&services)),
+                KennelApi(Arc::clone(&services)),
                 UserApi(Arc::clone(&services)),
                 TokenApi(Arc::clone(&services)),
                 TaskApi(Arc::clone(&services)),
@@ -152,7 +165,7 @@ fn described(apis: Apis) -> OpenApiService<Apis, ()> {
     OpenApiService::new(apis, "Malecón", env!("CARGO_PKG_VERSION"))
         .description(
             "A sea wall between programs and the public APIs they depend on: countries as `/api/countries` and under the contract of restcountries v3.1, served from Malecón's \
-             own store; movies from TMDB, kept for when it fails; users with favorites and ratings. Failures are \
+             own store; movies from TMDB, kept for when it fails; users with favorites and ratings; dogs with pictures. Failures are \
              RFC 9457 problem details. Lists are pages; every GET has an ETag.\n\n\
              This product uses the TMDB API but is not endorsed or certified by TMDB.",
         )
@@ -218,8 +231,14 @@ fn finished(mut document: Value) -> Value {
             {
                 parameters.push(task::key_document());
             }
-            if operation["operationId"] == "replayTaskRun" {
+            if ["replayTaskRun", "addDog"].iter().any(|id| operation["operationId"] == *id) {
                 operation["requestBody"]["required"] = json!(false);
+            }
+            if path == "/api/dogs/{name}"
+                && let Some(parameters) = operation["parameters"].as_array_mut()
+            {
+                let in_path = parameters.iter_mut().filter(|parameter| parameter["in"] == "path");
+                in_path.for_each(|parameter| parameter["schema"] = dog::name_document());
             }
             if path.starts_with("/v3.1") {
                 operation["responses"]["default"]["content"]["application/json"] =
@@ -247,9 +266,11 @@ fn finished(mut document: Value) -> Value {
     for (name, schema) in by_hand.as_object().into_iter().flatten() {
         schemas[name] = schema.clone();
     }
-    // With `fields` a country has the named members only.
-    if let Some(country) = schemas["Country"].as_object_mut() {
-        country.remove("required");
+    // With `fields` they have the named members only.
+    for sparse in ["Country", "Dog"] {
+        if let Some(schema) = schemas[sparse].as_object_mut() {
+            schema.remove("required");
+        }
     }
     if let Some(tags) = document["tags"].as_array_mut() {
         let place = |tag: &Value| TAGS.iter().position(|name| tag["name"] == *name).unwrap_or(TAGS.len());

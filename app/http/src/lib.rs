@@ -9,6 +9,7 @@ mod auth;
 mod body;
 mod country;
 mod document;
+mod dog;
 mod job;
 mod lane;
 mod listing;

@@ -1,7 +1,10 @@
 //! Pages of lists: where the neighbouring ones are.
 
 use malecon::domain::{Direction, Page, Sort};
+use serde::Serialize;
+use serde_json::Value;
 
+use crate::problem::Problem;
 use crate::query::{Kind, Param, Query};
 
 /// `page`, as every list has it.
@@ -31,6 +34,23 @@ pub(crate) fn sort<K: Copy>(params: &Query, keys: &[K], name: impl Fn(K) -> &'st
         Some(Sort { key, direction })
     };
     params.members("sort").into_iter().filter_map(key).collect()
+}
+
+/// Drops the members of an object that are not named.
+pub(crate) fn keep(value: &mut Value, members: &[&str]) {
+    if let Value::Object(object) = value {
+        object.retain(|name, _| members.contains(&name.as_str()));
+    }
+}
+
+/// A row, or a page of rows, with these members of each row only.
+pub(crate) fn sparse(body: &impl Serialize, members: &[&str]) -> Result<Value, Problem> {
+    let mut value = serde_json::to_value(body).map_err(|_| Problem::internal())?;
+    match value.get_mut("results").and_then(Value::as_array_mut) {
+        Some(rows) => rows.iter_mut().for_each(|row| keep(row, members)),
+        None => keep(&mut value, members),
+    }
+    Ok(value)
 }
 
 /// The neighbours of a page.

@@ -37,7 +37,7 @@ pub(crate) const MOST_ERRORS: usize = 20;
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, Serialize, Object)]
 pub(crate) struct FieldError {
-    /// Where: a JSON pointer into the body, or `query/NAME`, or `header/NAME`.
+    /// Where: a JSON pointer into the body, or `query/NAME`, `header/NAME` or `path/NAME`.
     #[oai(validator(min_length = 1))]
     pub pointer: String,
     /// What is wrong there.

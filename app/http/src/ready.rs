@@ -58,6 +58,24 @@ impl Frame {
     }
 }
 
+/// Whom an answer that is made each time is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Everybody: caches may keep it, and ask each time whether it is still so.
+    All,
+    /// This caller alone.
+    Caller,
+}
+
+impl Audience {
+    fn cache_control(self) -> &'static str {
+        match self {
+            Self::All => "public, max-age=0, must-revalidate",
+            Self::Caller => "private, no-cache",
+        }
+    }
+}
+
 impl<T> Ready<T> {
     /// The public answer under `key`, made of this version of the countries by `make` when it is not
     /// there.
@@ -145,7 +163,18 @@ impl<T> Ready<T> {
 
     /// A value for this caller alone, with the links of a list.
     pub fn own(request: &Request, body: &impl Serialize, link: &str, now: Instant) -> Result<Self, Problem> {
-        Self::framed(request, body, link, now, Frame::plain("application/json"))
+        Self::listed(request, Audience::Caller, body, link, now)
+    }
+
+    /// A value with the links of a list.
+    pub fn listed(
+        request: &Request,
+        audience: Audience,
+        body: &impl Serialize,
+        link: &str,
+        now: Instant,
+    ) -> Result<Self, Problem> {
+        Self::framed(request, audience, body, link, now, Frame::plain("application/json"))
     }
 
     /// A value for this caller alone, whose validator names its revision.
@@ -155,12 +184,24 @@ impl<T> Ready<T> {
         revision: i64,
         now: Instant,
     ) -> Result<Self, Problem> {
+        Self::shown(request, Audience::Caller, body, revision, now)
+    }
+
+    /// A value whose validator names its revision.
+    pub fn shown(
+        request: &Request,
+        audience: Audience,
+        body: &impl Serialize,
+        revision: i64,
+        now: Instant,
+    ) -> Result<Self, Problem> {
         let frame = Frame { revision: Some(revision), ..Frame::plain("application/json") };
-        Self::framed(request, body, "", now, frame)
+        Self::framed(request, audience, body, "", now, frame)
     }
 
     fn framed(
         request: &Request,
+        audience: Audience,
         body: &impl Serialize,
         link: &str,
         now: Instant,
@@ -168,7 +209,8 @@ impl<T> Ready<T> {
     ) -> Result<Self, Problem> {
         let body = serde_json::to_vec(body).map_err(|_| Problem::internal())?;
         let draft = Draft { body: Bytes::from(body), note: Bytes::copy_from_slice(link.as_bytes()) };
-        let response = Public::new(Answer::new(draft, now), &frame, "private, no-cache").bare(request);
+        let answer = Answer::new(draft, now);
+        let response = Public::new(answer, &frame, audience.cache_control()).bare(request);
         Ok(Self { response, body: PhantomData })
     }
 

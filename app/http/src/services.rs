@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use malecon::{
-    ActivityService, Answers, CountryService, JobService, Meter, MovieService, TaskService, TokenService,
-    UserService,
+    ActivityService, Answers, CountryService, DogService, JobService, Meter, MovieService, TaskService,
+    TokenService, UserService,
 };
 use tokio::sync::watch;
 
@@ -25,6 +25,8 @@ pub struct Services {
     pub movies: MovieService,
     /// How long movies are given again without asking their source.
     pub movie_ttl: Duration,
+    /// Dogs.
+    pub dogs: DogService,
     /// Users.
     pub users: UserService,
     /// Callers.

@@ -116,6 +116,13 @@ pub struct Config {
     /// Whom Wikidata may turn to about your requests, e.g. an e-mail address: its rules ask for one
     #[arg(long, env = "WIKIDATA_CONTACT", value_parser = contact, global = true)]
     pub wikidata_contact: Option<String>,
+    /// Where pictures of dogs come from: dog.ceo, or what speaks like it
+    #[arg(long, env = "DOG_CEO_URL", default_value = "https://dog.ceo/api", value_parser = http_url, global = true)]
+    pub dog_ceo_url: Url,
+
+    /// Worker service that does a chore for each new dog; without it there are no chores
+    #[arg(long, env = "WORKERS_URL", value_parser = http_url, global = true)]
+    pub workers_url: Option<Url>,
 
     /// Secret that signs access tokens, at least 32 bytes; made and kept in the database when absent
     #[arg(long, env = "MALECON_JWT_SECRET", global = true, hide_env_values = true)]

@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use malecon::domain::{Job, JobKind, Rhythm};
 use malecon::ports::{
-    ActivityGateway, Cache, Clock, CountryGateway, Limit, Lock, MovieGateway, PasswordHasher, RateLimiter,
-    SigningKey, TargetGateway, TaskQueue, UserRepository,
+    ActivityGateway, Cache, ChoreGateway, Clock, CountryGateway, Limit, Lock, MovieGateway, PasswordHasher,
+    RateLimiter, SigningKey, TargetGateway, TaskQueue, UserRepository,
 };
 use malecon::{
     ActivityPorts, ActivityService, ActivitySettings, Answers, Background, Breaker, CountryPorts,
-    CountryService, JobHandlers, JobPorts, JobService, Meter, MoviePorts, MovieService, Plan, ShieldPorts,
-    ShieldSettings, ShieldedMovies, SyncSettings, TaskPorts, TaskService, TieredCache, TieredLimiter,
-    TokenPorts, TokenService, UserService, Worker, WorkerPorts, WorkerSettings,
+    CountryService, DogPorts, DogService, JobHandlers, JobPorts, JobService, Meter, MoviePorts, MovieService,
+    Plan, ShieldPorts, ShieldSettings, ShieldedMovies, SyncSettings, TaskPorts, TaskService, TieredCache,
+    TieredLimiter, TokenPorts, TokenService, UserService, Worker, WorkerPorts, WorkerSettings,
 };
 use malecon_crypto::{Argon2Hasher, Hs256, XChaChaSealer};
 use malecon_http::{HttpSettings, Services};
 use malecon_memory::{
-    MemoryActivities, MemoryCache, MemoryCountries, MemoryLock, MemoryMovies, MemoryRateLimiter, MemoryTasks,
-    MemoryUsers, SystemClock,
+    MemoryActivities, MemoryCache, MemoryCountries, MemoryDogs, MemoryLock, MemoryMovies, MemoryRateLimiter,
+    MemoryTasks, MemoryUsers, SystemClock,
 };
 use malecon_queue::TicketQueue;
 use malecon_redis::RedisStore;
@@ -26,10 +26,11 @@ use malecon_sheet::Sheets;
 use malecon_snapshot::Snapshot;
 use malecon_sql::{SqlOptions, SqlStore};
 use malecon_upstream::{
-    ClientOptions, RestCountriesV5, RestCountriesV31, TargetOptions, Targets, Tmdb, UpstreamClient, Wikidata,
+    ClientOptions, DogCeo, RestCountriesV5, RestCountriesV31, TargetOptions, Targets, Tmdb, UpstreamClient,
+    Wikidata, Workers,
 };
-
 use url::Url;
+
 
 use crate::monitor::{self, Parts};
 use crate::{Config, Failure};
@@ -160,11 +161,19 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
         runs: Arc::new(store.runs()),
         clock: Arc::clone(&clock),
     };
+    let dogs = DogPorts {
+        dogs: Arc::new(store.dogs()),
+        users: Arc::clone(&users),
+        pictures: Arc::new(DogCeo::new(client(options(config))?, config.dog_ceo_url.clone())),
+        chores: chores(config)?,
+        clock: Arc::clone(&clock),
+    };
     let worker = WorkerPorts { queue: Arc::clone(&queue), clock: Arc::clone(&clock) };
     let services = Services {
         countries: CountryService::new(ports, SyncSettings::default()),
         activities: ActivityService::new(activities, jobs.clone(), ActivitySettings::default()),
         tasks,
+        dogs: DogService::new(dogs, jobs.clone()),
         jobs,
         answers: Answers::new(cache, Arc::clone(&clock)),
         local: Answers::new(near, Arc::clone(&clock)),
@@ -208,6 +217,7 @@ pub fn handlers(services: &Services) -> JobHandlers {
         (JobKind::Call, services.tasks.handler()),
         (JobKind::Sync, services.countries.handler()),
         (JobKind::Activities, services.activities.handler()),
+        (JobKind::Picture, services.dogs.handler()),
     ];
     handlers.into_iter().map(|(kind, handler)| (kind, monitor::metered(kind, handler))).collect()
 }
@@ -237,6 +247,12 @@ fn source(config: &Config) -> Result<Arc<dyn CountryGateway>, Failure> {
         (None, Some(url)) => Arc::new(RestCountriesV31::new(client()?, url.clone())),
         (None, None) => Arc::new(Snapshot::new()),
     })
+}
+
+/// Who does a chore for each new dog, when there is somebody.
+fn chores(config: &Config) -> Result<Option<Arc<dyn ChoreGateway>>, Failure> {
+    let Some(url) = &config.workers_url else { return Ok(None) };
+    Ok(Some(Arc::new(Workers::new(client(options(config))?, url.clone()))))
 }
 
 /// Whom integration tasks may call.
@@ -327,9 +343,16 @@ pub fn in_memory() -> Result<Services, Failure> {
     let nowhere = nowhere.map_err(|error| Failure::of("a URL can't be read", error))?;
     let activities = ActivityPorts {
         activities: Arc::new(MemoryActivities::new()),
-        source: activity_source(nowhere, ClientOptions::default(), None)?,
+        source: activity_source(nowhere.clone(), ClientOptions::default(), None)?,
         countries,
         runs: Arc::new(tasks.clone()),
+        clock: Arc::clone(&clock),
+    };
+    let dogs = DogPorts {
+        dogs: Arc::new(MemoryDogs::new(users.clone(), tasks.clone())),
+        users: Arc::new(users.clone()),
+        pictures: Arc::new(DogCeo::new(client(ClientOptions::default())?, nowhere)),
+        chores: None,
         clock: Arc::clone(&clock),
     };
     Ok(Services {
@@ -346,6 +369,7 @@ pub fn in_memory() -> Result<Services, Failure> {
         }),
         movie_ttl: Duration::from_secs(30),
         activities: ActivityService::new(activities, jobs.clone(), ActivitySettings::default()),
+        dogs: DogService::new(dogs, jobs.clone()),
         jobs,
         tasks: TaskService::new(
             TaskPorts {

@@ -25,7 +25,7 @@ fn rounds() -> usize {
 }
 
 /// Anything below it.
-fn random(below: usize) -> usize {
+pub fn random(below: usize) -> usize {
     uuid::Uuid::new_v4().as_u128() as usize % below
 }
 

@@ -5,8 +5,8 @@ use malecon::domain::{Rejection, StoredCountry, SyncReport};
 use malecon::{Draft, ServiceError};
 use poem_openapi::Object;
 use serde::Serialize;
-use serde_json::Value;
 
+use crate::listing::keep;
 use crate::ready::rfc3339;
 
 /// A country.
@@ -133,13 +133,6 @@ impl CountryPage {
         };
         let bytes = sparse().map_err(|error| ServiceError::Internal(std::sync::Arc::new(error)))?;
         Ok(Bytes::from(bytes).into())
-    }
-}
-
-/// Drops the members of an object that are not named.
-pub(crate) fn keep(value: &mut Value, members: &[&str]) {
-    if let Value::Object(object) = value {
-        object.retain(|name, _| members.contains(&name.as_str()));
     }
 }
 
