@@ -164,7 +164,10 @@ fn rows(code: &str, number: u64) -> Vec<Value> {
             vec![castle, again]
         }
         0 => vec![row("Q9000", 570_116)],
-        _ => vec![row(&format!("Pier {number} of {code}"), if number % 2 == 0 { 40_080 } else { 46_169 })],
+        _ => vec![row(
+            &format!("Pier {number} of {code}"),
+            if number.is_multiple_of(2) { 40_080 } else { 46_169 },
+        )],
     }
 }
 
