@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod country;
 pub mod dog;
+pub mod mail;
 pub mod movie;
 pub mod page;
 pub mod run;
@@ -12,6 +13,7 @@ pub mod target;
 pub mod task;
 pub mod text;
 pub mod user;
+pub mod zone;
 
 pub use activity::{
     Activity, ActivityBatch, ActivityDrift, ActivityKind, ActivityPlan, ActivityQuery, ActivityRecord,
@@ -24,6 +26,7 @@ pub use country::{
     StoredCountry, SyncOutcome, SyncPlan, SyncReport,
 };
 pub use dog::{Dog, DogChange, DogName, DogQuery, DogSortKey, PictureUrl};
+pub use mail::{Attachment, InvalidMailbox, Line, Mail, Mailbox};
 pub use movie::{Favorite, Genre, Movie, MoviePage, MovieQuery, MovieSortKey, PopularQuery, Rating, Stars};
 pub use page::{Direction, Page, Paged, Sort};
 pub use run::{
@@ -39,6 +42,7 @@ pub use task::{
 pub use user::{
     ApiToken, Email, Password, Principal, Profile, Role, User, UserChange, UserQuery, UserSortKey,
 };
+pub use zone::{TimeOfDay, Zone};
 
 /// An instant in UTC. The domain never reads a clock; instants come in as arguments.
 pub type Instant = chrono::DateTime<chrono::Utc>;

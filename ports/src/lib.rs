@@ -14,6 +14,7 @@ pub mod dog;
 mod error;
 pub mod limit;
 pub mod lock;
+pub mod mail;
 pub mod movie;
 pub mod run;
 pub mod secret;
@@ -29,6 +30,7 @@ pub use dog::{ChoreGateway, DogAdded, DogRepository, DogWrite, NewDog, PictureGa
 pub use error::{Cause, GatewayError, RepositoryError};
 pub use limit::{Limit, RateLimiter, Taken};
 pub use lock::{Lease, Lock, LockError};
+pub use mail::{MailError, MailFault, Mailer, Refusal};
 pub use movie::{FavoriteRepository, MovieGateway, MovieRepository, RatingRepository};
 pub use run::{Hold, RunLease, RunRepository, RunWrite, TaskQueue};
 pub use secret::{Claims, PasswordHasher, Sealer, SecretError, TokenSigner};
@@ -48,6 +50,7 @@ pub use self::{
     dog::{MockChoreGateway, MockDogRepository, MockPictureGateway},
     limit::MockRateLimiter,
     lock::MockLock,
+    mail::MockMailer,
     movie::{MockFavoriteRepository, MockMovieGateway, MockMovieRepository, MockRatingRepository},
     run::{MockRunRepository, MockTaskQueue},
     secret::{MockPasswordHasher, MockSealer, MockTokenSigner},
