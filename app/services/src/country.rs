@@ -130,12 +130,7 @@ impl CountryService {
         sort: &[Sort<CountrySortKey>],
         format: SheetFormat,
     ) -> Result<Vec<u8>, ServiceError> {
-        let held = self.held().await?;
-        let filter = filter.folded();
-        let order = CountryQuery { sort: sort.to_vec(), ..CountryQuery::default() };
-        let mut rows: Vec<StoredCountry> =
-            held.countries.iter().filter(|stored| filter.matches(&stored.country)).cloned().collect();
-        rows.sort_by(|a, b| order.compare(&a.country, &b.country));
+        let rows = self.held().await?.select(filter, sort);
         Ok(self.ports.sheet.write(format, &rows)?)
     }
 
@@ -144,6 +139,14 @@ impl CountryService {
     /// # Errors
     /// `Unavailable` when the store does not answer within a second.
     pub async fn last_report(&self, _: &Principal) -> Result<Option<SyncReport>, ServiceError> {
+        self.last_report_unattended().await
+    }
+
+    /// The same, for a schedule.
+    ///
+    /// # Errors
+    /// As [`CountryService::last_report`].
+    pub async fn last_report_unattended(&self) -> Result<Option<SyncReport>, ServiceError> {
         within(&*self.ports.clock, READ_LIMIT, "the store", self.ports.repository.last_report()).await
     }
 }
@@ -152,5 +155,15 @@ impl CountrySet {
     /// The countries that answer a v3.1 question, by name.
     pub fn lookup(&self, lookup: &Lookup) -> Vec<&StoredCountry> {
         lookup.select(&self.countries)
+    }
+
+    /// The countries that match, in this order; by name when nothing is said.
+    pub fn select(&self, filter: &CountryFilter, sort: &[Sort<CountrySortKey>]) -> Vec<StoredCountry> {
+        let filter = filter.folded();
+        let order = CountryQuery { sort: sort.to_vec(), ..CountryQuery::default() };
+        let matching = self.countries.iter().filter(|stored| filter.matches(&stored.country));
+        let mut rows: Vec<StoredCountry> = matching.cloned().collect();
+        rows.sort_by(|a, b| order.compare(&a.country, &b.country));
+        rows
     }
 }
