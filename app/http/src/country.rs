@@ -17,11 +17,14 @@ use poem_openapi::payload::Json;
 use poem_openapi::{OpenApi, Tags};
 
 use crate::auth::Caller;
+use crate::job::{JobTicket, ticket};
 use crate::listing::{Neighbours, keep, page, sort};
+use crate::listing::{Neighbours, page, sort};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::ready::{File, Frame, Ready};
 use crate::services::Services;
+use crate::written::{Accepted, Written};
 use body::{CountryBody, CountryPage, ReportBody};
 
 pub(crate) use params::{EXPORT, LIST, ONE};
@@ -99,6 +102,15 @@ impl CountryApi {
         let report = self.0.countries.last_report(&caller.0).await?.ok_or(ServiceError::NotFound)?;
         let body = serde_json::to_vec(&ReportBody::from(report)).map_err(|_| Problem::internal())?;
         Ok(Ready::private(request, body, "application/json", self.0.answers.now()))
+    }
+
+    /// Mail the report now
+    ///
+    /// The workbook of the countries that the operator has chosen goes to those whom the operator has named,
+    /// as it does once a day. The job tells what became of it.
+    #[oai(path = "/report", method = "post", operation_id = "mailCountryReport")]
+    async fn mail_report(&self, caller: Caller) -> Result<Written<JobTicket, Accepted>, Problem> {
+        ticket(&self.0.reports.send_now(&caller.0).await?)
     }
 
     /// Show a country

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use malecon::domain::Zone;
 use malecon::{
-    ActivityService, Answers, CountryService, DogService, JobService, Meter, MovieService, TaskService,
-    TokenService, UserService,
+    ActivityService, Answers, CountryService, DogService, JobService, Meter, MovieService, ReportService,
+    TaskService, TokenService, UserService,
 };
 use tokio::sync::watch;
 
@@ -35,6 +36,10 @@ pub struct Services {
     pub tasks: TaskService,
     /// What is done in the background.
     pub jobs: JobService,
+    /// Reports by mail.
+    pub reports: ReportService,
+    /// The time zone of schedules that name none.
+    pub time_zone: Zone,
     /// How often a token may be used; `None` for as often as one likes.
     pub meter: Option<Arc<Meter>>,
     /// The state of what we depend on.

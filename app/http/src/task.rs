@@ -84,7 +84,7 @@ impl TaskApi {
         caller: Caller,
     ) -> Result<Written<TaskBody, Made>, Problem> {
         let body = Body::read(request, &body, WHOLE)?.into_value();
-        let task = self.0.tasks.add(&caller.0, read::draft(&body)?).await?;
+        let task = self.0.tasks.add(&caller.0, read::draft(&body, self.0.time_zone)?).await?;
         let (body, etag) = self.shown(&caller.0, &task).await?;
         Ok(Written::made(&body, &format!("/integration-tasks/{}", task.id))?.tagged(etag))
     }
@@ -124,7 +124,11 @@ impl TaskApi {
         let body = Body::read(request, &body, WHOLE)?.into_value();
         let present = self.0.tasks.find(&caller.0, number(&id.0)?).await?;
         let revision = matched(request, &present)?.then_some(present.revision);
-        let task = self.0.tasks.change(&caller.0, present.id, read::draft(&body)?, revision).await?;
+        let task = self
+            .0
+            .tasks
+            .change(&caller.0, present.id, read::draft(&body, self.0.time_zone)?, revision)
+            .await?;
         self.changed(&caller.0, &task).await
     }
 
@@ -151,7 +155,7 @@ impl TaskApi {
             let mut whole = json!({"name": present.draft.name, "config": config});
             read::merge(&mut whole, patch.clone());
             let revision = Some(present.revision);
-            match self.0.tasks.change(&caller.0, id, read::draft(&whole)?, revision).await {
+            match self.0.tasks.change(&caller.0, id, read::draft(&whole, self.0.time_zone)?, revision).await {
                 // Another change came in between, which this one is to be made upon.
                 Err(ServiceError::Conflict { code: ServiceError::OUTDATED, .. }) if !conditional => {}
                 outcome => return self.changed(&caller.0, &outcome?).await,

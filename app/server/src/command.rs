@@ -36,7 +36,7 @@ pub struct Cli {
 pub enum Command {
     /// Serve the API, and keep the store up to date
     Serve,
-    /// Take up runs of integration tasks, without the API
+    /// Take up what happens in the background, without the API
     Worker,
     /// Bring the database's schema up to date and end
     Migrate,

@@ -1,6 +1,7 @@
 //! Settings: flag, environment variable and `.env` line of one name. Nothing else reads the
 //! environment.
 
+mod report;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -10,12 +11,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use malecon::domain::AllowList;
+use malecon::domain::{AllowList, Mailbox, TimeOfDay, Zone};
 use url::Url;
 
 use crate::Failure;
 
+pub use report::{Many, Perhaps, ReportFilter};
 pub(crate) use show::{check_names, show};
+
+/// How long a report must be known, so that its day has no other: a day has 25 hours at most.
+const KEPT_REPORTS: Duration = Duration::from_secs(48 * 60 * 60);
 
 /// All settings.
 #[derive(Args, Clone, Debug)]
@@ -153,6 +158,36 @@ pub struct Config {
     #[arg(long, env = "MALECON_ALLOW_TARGETS", default_value = "", value_parser = allow_list, hide_default_value = true, global = true)]
     pub allow_targets: AllowList,
 
+    /// Mail server: smtps://USER:PASSWORD@HOST, or smtp://…?tls=required or ?tls=opportunistic for
+    /// STARTTLS; smtp:// alone is not encrypted
+    #[arg(long, env = "SMTP_URL", global = true, hide_env_values = true)]
+    pub smtp_url: Option<String>,
+
+    /// File that holds SMTP_URL
+    #[arg(long, env = "SMTP_URL_FILE", global = true)]
+    pub smtp_url_file: Option<PathBuf>,
+
+    /// Who sends the daily report: an address, or NAME <ADDRESS>
+    #[arg(long, env = "MALECON_REPORT_FROM", default_value = "", value_parser = report::sender, hide_default_value = true, global = true)]
+    pub report_from: Perhaps<Mailbox>,
+
+    /// Who gets the daily report: addresses, separated by commas
+    #[arg(long, env = "MALECON_REPORT_TO", default_value = "", value_parser = report::addressees, hide_default_value = true, global = true)]
+    pub report_to: Many<Mailbox>,
+
+    /// When the daily report is sent, by the clocks of MALECON_TIME_ZONE
+    #[arg(long, env = "MALECON_REPORT_AT", default_value = "07:00", value_parser = report::time_of_day, global = true)]
+    pub report_at: TimeOfDay,
+
+    /// Which countries are reported and in which order, as in GET /api/countries, e.g.
+    /// continent=Europe&sort=-population; all when absent
+    #[arg(long, env = "MALECON_REPORT_FILTER", default_value = "", value_parser = report::report_filter, hide_default_value = true, global = true)]
+    pub report_filter: ReportFilter,
+
+    /// Time zone of the daily report and of schedules that name none, e.g. Europe/Madrid
+    #[arg(long, env = "MALECON_TIME_ZONE", default_value = "UTC", value_parser = report::time_zone, global = true)]
+    pub time_zone: Zone,
+
     /// Exact origins, separated by commas, whose pages may call what needs a token
     #[arg(long, env = "MALECON_CORS_ORIGINS", value_delimiter = ',', value_parser = origin, global = true)]
     pub cors_origins: Vec<String>,
@@ -212,6 +247,12 @@ impl Config {
             return Err(Failure::new("MALECON_JWT_SECRET is too short: at least 32 bytes"));
         }
         from_file(&mut self.metrics_token, "MALECON_METRICS_TOKEN", self.metrics_token_file.as_deref())?;
+        from_file(&mut self.smtp_url, "SMTP_URL", self.smtp_url_file.as_deref())?;
+        if self.keep_runs < KEPT_REPORTS && !self.report_to.is_empty() {
+            return Err(Failure::new(
+                "MALECON_KEEP_RUNS is too short: at least 2d, or a day could have more than one report",
+            ));
+        }
         if self.demo && !self.listen.ip().is_loopback() {
             let what = format!(
                 "MALECON_DEMO has known tokens and is refused on {}: listen on a loopback address",

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use malecon::{CountryService, JobService, MovieService, Plan, TaskService};
+use malecon::{CountryService, JobService, MovieService, Plan, ReportService, TaskService};
 use malecon_queue::TicketQueue;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -59,6 +59,20 @@ pub async fn plan(jobs: JobService, mut plans: Vec<Plan>) {
         ticks.tick().await;
         if let Err(error) = jobs.tick_unattended(&mut plans).await {
             tracing::warn!(error = &error as &dyn Error, "no plan can be looked at");
+        }
+    }
+}
+
+/// Makes the report of each day, for ever.
+pub async fn report(reports: ReportService) {
+    let mut ticks = interval(PLAN_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match reports.tick_unattended().await {
+            Ok(false) => {}
+            Ok(true) => tracing::info!("it is time for the report of today"),
+            Err(error) => tracing::warn!(error = &error as &dyn Error, "no report can be made"),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Which adapter stands behind which port.
 
+mod report;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use malecon::domain::{Job, JobKind, Rhythm};
+use malecon::domain::{Job, JobKind, Rhythm, Zone};
 use malecon::ports::{
     ActivityGateway, Cache, ChoreGateway, Clock, CountryGateway, Limit, Lock, MovieGateway, PasswordHasher,
     RateLimiter, SigningKey, TargetGateway, TaskQueue, UserRepository,
@@ -11,8 +13,9 @@ use malecon::ports::{
 use malecon::{
     ActivityPorts, ActivityService, ActivitySettings, Answers, Background, Breaker, CountryPorts,
     CountryService, DogPorts, DogService, JobHandlers, JobPorts, JobService, Meter, MoviePorts, MovieService,
-    Plan, ShieldPorts, ShieldSettings, ShieldedMovies, SyncSettings, TaskPorts, TaskService, TieredCache,
-    TieredLimiter, TokenPorts, TokenService, UserService, Worker, WorkerPorts, WorkerSettings,
+    Plan, ReportPorts, ReportService, ShieldPorts, ShieldSettings, ShieldedMovies, SyncSettings, TaskPorts,
+    TaskService, TieredCache, TieredLimiter, TokenPorts, TokenService, UserService, Worker, WorkerPorts,
+    WorkerSettings,
 };
 use malecon_crypto::{Argon2Hasher, Hs256, XChaChaSealer};
 use malecon_http::{HttpSettings, Services};
@@ -30,7 +33,6 @@ use malecon_upstream::{
     Wikidata, Workers,
 };
 use url::Url;
-
 
 use crate::monitor::{self, Parts};
 use crate::{Config, Failure};
@@ -149,7 +151,7 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
         schedules: Arc::new(store.schedules()),
         clock: Arc::clone(&clock),
     };
-    let jobs = JobService::new(jobs);
+    let (countries, jobs) = (CountryService::new(ports, SyncSettings::default()), JobService::new(jobs));
     let activities = ActivityPorts {
         activities: Arc::new(store.activities()),
         source: activity_source(
@@ -168,13 +170,22 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
         chores: chores(config)?,
         clock: Arc::clone(&clock),
     };
+    let reports = ReportPorts {
+        countries: countries.clone(),
+        jobs: jobs.clone(),
+        schedules: Arc::new(store.schedules()),
+        sheet: Arc::new(Sheets::new()),
+        clock: Arc::clone(&clock),
+    };
     let worker = WorkerPorts { queue: Arc::clone(&queue), clock: Arc::clone(&clock) };
     let services = Services {
-        countries: CountryService::new(ports, SyncSettings::default()),
+        countries,
         activities: ActivityService::new(activities, jobs.clone(), ActivitySettings::default()),
         tasks,
         dogs: DogService::new(dogs, jobs.clone()),
         jobs,
+        reports: ReportService::new(reports, report::post(config)?, report::settings(config)?),
+        time_zone: config.time_zone,
         answers: Answers::new(cache, Arc::clone(&clock)),
         local: Answers::new(near, Arc::clone(&clock)),
         movies: MovieService::new(movies),
@@ -218,6 +229,7 @@ pub fn handlers(services: &Services) -> JobHandlers {
         (JobKind::Sync, services.countries.handler()),
         (JobKind::Activities, services.activities.handler()),
         (JobKind::Picture, services.dogs.handler()),
+        (JobKind::Report, services.reports.handler()),
     ];
     handlers.into_iter().map(|(kind, handler)| (kind, monitor::metered(kind, handler))).collect()
 }
@@ -355,8 +367,18 @@ pub fn in_memory() -> Result<Services, Failure> {
         chores: None,
         clock: Arc::clone(&clock),
     };
+    let countries = CountryService::new(ports, SyncSettings::default());
+    let reports = ReportPorts {
+        countries: countries.clone(),
+        jobs: jobs.clone(),
+        schedules: Arc::new(tasks.clone()),
+        sheet: Arc::new(Sheets::new()),
+        clock: Arc::clone(&clock),
+    };
     Ok(Services {
-        countries: CountryService::new(ports, SyncSettings::default()),
+        countries,
+        reports: ReportService::new(reports, None, report::unasked()?),
+        time_zone: Zone::UTC,
         answers: answers.clone(),
         local: answers,
         movies: MovieService::new(MoviePorts {

@@ -163,7 +163,7 @@ const SCHEDULE: &[Member] = &[
         "time_zone",
         body::Kind::Maybe(&ZONE),
         false,
-        "A name of the IANA time zone database; UTC unless told",
+        "A name of the IANA time zone database; MALECON_TIME_ZONE unless told, which is UTC unless told",
     ),
     member(
         "overlap",

@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use malecon::domain::{
     Header, HeaderText, HttpMethod, InvalidSchedule, Overlap, Payload, RetryRule, Schedule, SuccessRule,
-    TaskConfig, TaskDraft,
+    TaskConfig, TaskDraft, Zone,
 };
 use serde_json::{Map, Value};
 
 use crate::body::statuses;
 use crate::problem::{FieldError, Problem};
 
-pub(super) fn draft(value: &Value) -> Result<TaskDraft, Problem> {
-    Ok(TaskDraft { name: text(&value["name"]).unwrap_or_default(), config: config(&value["config"])? })
+pub(super) fn draft(value: &Value, zone: Zone) -> Result<TaskDraft, Problem> {
+    Ok(TaskDraft { name: text(&value["name"]).unwrap_or_default(), config: config(&value["config"], zone)? })
 }
 
-pub(super) fn config(value: &Value) -> Result<TaskConfig, Problem> {
+/// A config; its schedule is in this zone if it names none.
+pub(super) fn config(value: &Value, zone: Zone) -> Result<TaskConfig, Problem> {
     Ok(TaskConfig {
         base_url: text(&value["base_url"]).unwrap_or_default(),
         method: value["http_method"].as_str().and_then(HttpMethod::from_name).unwrap_or(HttpMethod::Get),
@@ -28,13 +29,13 @@ pub(super) fn config(value: &Value) -> Result<TaskConfig, Problem> {
             status: numbers(&value["success"]["status"]),
             body_regex: text(&value["success"]["body_regex"]),
         },
-        schedule: schedule(&value["schedule"])?,
+        schedule: schedule(&value["schedule"], zone)?,
     })
 }
 
-fn schedule(value: &Value) -> Result<Option<Schedule>, Problem> {
+fn schedule(value: &Value, zone: Zone) -> Result<Option<Schedule>, Problem> {
     let Some(cron) = value["cron"].as_str() else { return Ok(None) };
-    let zone = value["time_zone"].as_str().unwrap_or("UTC");
+    let zone = value["time_zone"].as_str().unwrap_or(zone.name());
     let overlap = value["overlap"].as_str().and_then(Overlap::from_name).unwrap_or_default();
     Schedule::new(cron, zone, overlap).map(Some).map_err(|error| {
         let member = if error == InvalidSchedule::Zone { "time_zone" } else { "cron" };

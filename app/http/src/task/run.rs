@@ -116,7 +116,7 @@ impl RunApi {
                 let Job::Call(config) = &run.job else { return Err(ServiceError::NotFound.into()) };
                 let mut config = json!(ConfigBody::from(config));
                 read::merge(&mut config, patch);
-                Some(read::config(&config)?)
+                Some(read::config(&config, self.0.time_zone)?)
             }
         };
         ticket(id, &self.0.tasks.replay(&caller.0, id, run, config).await?)

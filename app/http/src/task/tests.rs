@@ -1,6 +1,6 @@
 //! Merge patches, and what becomes of the members of a task.
 
-use malecon::domain::{Payload, TaskConfig};
+use malecon::domain::{Payload, TaskConfig, Zone};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ fn a_merge_patch_is_merged(#[case] mut target: Value, #[case] patch: Value, #[ca
 fn config(more: Value) -> TaskConfig {
     let mut config = json!({"base_url": "https://example.com/", "http_method": "post"});
     read::merge(&mut config, more);
-    read::config(&config).unwrap()
+    read::config(&config, Zone::UTC).unwrap()
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn what_is_shown_is_read_as_the_same() {
         "schedule": {"cron": "*/5 8-18 * * MON-FRI", "time_zone": "Europe/Madrid", "overlap": "allow"},
     }));
     assert_eq!(config.success.status, Some(vec![201]));
-    assert_eq!(read::config(&json!(ConfigBody::from(&config))).unwrap(), config);
+    assert_eq!(read::config(&json!(ConfigBody::from(&config)), Zone::UTC).unwrap(), config);
 }
 
 #[rstest]

@@ -70,6 +70,7 @@ pub async fn start(config: &Config, limits: Limits) -> Result<Running, Failure> 
         tokio::spawn(schedule::look_after_runs(services.tasks.clone(), config.keep_runs)),
         tokio::spawn(schedule::plan(services.jobs.clone(), plans(config))),
         tokio::spawn(schedule::fetch_tickets(tickets)),
+        tokio::spawn(schedule::report(services.reports.clone())),
     ];
     let (stop, stopped) = watch::channel(false);
     let http = HttpSettings { stopping: Some(stopped.clone()), ..http };
@@ -95,6 +96,7 @@ pub async fn start_worker(config: &Config) -> Result<Working, Failure> {
         tokio::spawn(schedule::look_after_runs(services.tasks, config.keep_runs)),
         tokio::spawn(schedule::plan(services.jobs, plans(config))),
         tokio::spawn(schedule::fetch_tickets(tickets)),
+        tokio::spawn(schedule::report(services.reports)),
     ];
     let (stop, stopped) = watch::channel(false);
     let work = tokio::spawn(work(worker, stopped, Limits::default().grace));

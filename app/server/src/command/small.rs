@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use malecon::domain::SyncOutcome;
 use malecon::ports::SheetFormat;
+use malecon::{Lack, ServiceError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{Export, ExportFormat, print};
@@ -171,6 +172,21 @@ pub(super) async fn doctor(config: &Config) -> Result<(), Failure> {
             Err(error) => {
                 Err(format!("{}: {}", wired.source.source(), Failure::of("no countries", error).chain()))
             }
+        },
+    )?;
+    let mail = wired.services.reports.check_unattended().await;
+    say(
+        "mail",
+        match mail {
+            Ok(due) => {
+                let due = due.map(|due| due.format("%F %T UTC").to_string()).unwrap_or_default();
+                Ok(format!("the server takes us; the next report is due on {due}"))
+            }
+            Err(ServiceError::Unavailable { lack: Lack::NotConfigured(_), .. }) => {
+                Ok("no report is mailed: that needs SMTP_URL, MALECON_REPORT_FROM and MALECON_REPORT_TO"
+                    .to_owned())
+            }
+            Err(error) => Err(Failure::of("no report can be mailed", error).chain()),
         },
     )?;
     if ill > 0 { Err(Failure::new("something is wrong")) } else { Ok(()) }

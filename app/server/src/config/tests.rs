@@ -59,11 +59,52 @@ fn an_unknown_variable_is_refused_with_the_nearest_name() {
 #[test]
 fn settings_are_shown_with_their_origin_and_without_secrets() {
     let args = ["malecon", "--metrics-token", "s3cret", "--database-url", "postgres://ana:s3cret@db/m"];
+    let args = [&args[..], &["--smtp-url", "smtps://ana:s3cret@mail"]].concat();
     let matches = Cli::command().try_get_matches_from(args).unwrap();
     let text = show(&Cli::command(), &matches, &BTreeSet::new());
     assert!(!text.contains("s3cret"), "{text}");
-    assert!(text.contains("postgres://ana:****@db/m"), "{text}");
+    assert!(text.contains("postgres://ana:****@db/m") && text.contains("smtps://ana:****@mail"), "{text}");
     let line = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
     assert!(line("MALECON_METRICS_TOKEN ").ends_with("flag"));
     assert!(line("MALECON_LISTEN").contains("127.0.0.1:8000") && line("MALECON_LISTEN").ends_with("default"));
+}
+
+#[test]
+fn a_report_has_addresses_a_time_and_a_filter() {
+    let config = parse(&[]).unwrap();
+    assert_eq!((config.report_from, config.report_to), (None, vec![]));
+    assert_eq!((config.report_at.to_string(), config.time_zone.name()), ("07:00".to_owned(), "UTC"));
+    let flags = ["--report-from", "Malecón <r@example.com>", "--report-to", "a@example.com, b@example.com"];
+    let more = [
+        "--report-at",
+        "18:30",
+        "--time-zone",
+        "Europe/Madrid",
+        "--report-filter",
+        "continent=europe&sort=-area",
+    ];
+    let config = parse(&[&flags[..], &more[..]].concat()).unwrap();
+    assert_eq!(config.report_from.unwrap().to_string(), "Malecón <r@example.com>");
+    assert_eq!(
+        (config.report_at.to_string(), config.time_zone.name()),
+        ("18:30".to_owned(), "Europe/Madrid")
+    );
+    assert_eq!(config.report_filter.filter.continent.as_deref(), Some("europe"));
+    assert_eq!((config.report_filter.sort.len(), config.report_to.len()), (1, 2));
+    for blank in ["--report-from", "--report-to", "--report-filter"] {
+        assert!(parse(&[blank, ""]).is_ok(), "{blank}: what compose.yaml passes on when nothing is set");
+    }
+}
+
+#[test]
+fn a_report_that_makes_no_sense_is_refused_at_start() {
+    let refused = |flags: &[&str]| parse(flags).unwrap_err();
+    assert!(refused(&["--report-from", "ana"]).contains("ana@example.com"));
+    assert!(refused(&["--report-to", "a@example.com;b@example.com"]).contains("no mail address"));
+    assert!(refused(&["--report-to", "a@example.com\r\nBcc: eve@example.com"]).contains("no mail address"));
+    assert!(refused(&["--report-at", "25:00"]).contains("07:00"));
+    assert!(refused(&["--time-zone", "Mars/Olympus"]).contains("Europe/Madrid"));
+    assert!(refused(&["--report-filter", "contnent=europe"]).contains("did you mean continent?"));
+    assert!(refused(&["--report-to", "a@example.com", "--keep-runs", "1h"]).contains("MALECON_KEEP_RUNS"));
+    assert!(parse(&["--keep-runs", "1h"]).is_ok());
 }
