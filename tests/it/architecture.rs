@@ -18,6 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("malecon-crypto", &["malecon-domain", "malecon-ports"]),
     ("malecon-snapshot", &["malecon-domain", "malecon-ports"]),
     ("malecon-sheet", &["malecon-domain", "malecon-ports"]),
+    ("malecon-mail", &["malecon-domain", "malecon-ports"]),
     ("malecon", &["malecon-domain", "malecon-ports"]),
     ("malecon-http", &["malecon"]),
     (
@@ -26,6 +27,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "malecon",
             "malecon-crypto",
             "malecon-http",
+            "malecon-mail",
             "malecon-memory",
             "malecon-queue",
             "malecon-redis",
@@ -59,6 +61,7 @@ const OWNED: &[(&str, &str)] = &[
     ("sea-orm-migration", "malecon-sql"),
     ("fred", "malecon-redis"),
     ("graphile_worker", "malecon-queue"),
+    ("lettre", "malecon-mail"),
     ("reqwest", "malecon-upstream"),
     ("reqwest-middleware", "malecon-upstream"),
     ("reqwest-retry", "malecon-upstream"),

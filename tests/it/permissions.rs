@@ -52,6 +52,7 @@ fn table() -> Vec<Row> {
         "exportCountries" GET "/api/countries/export?format=csv" none => 200 200 0 200;
         "showCountrySync" GET "/api/countries/sync" none => 401 200 0 200;
         "syncCountries" POST "/api/countries/sync" none => 401 403 0 200;
+        "mailCountryReport" POST "/api/countries/report" none => 401 403 0 503;
         "v31All" GET "/v3.1/all?fields=name" none => 200 200 0 200;
         "v31Name" GET "/v3.1/name/peru" none => 200 200 0 200;
         "v31Alpha" GET "/v3.1/alpha/pe" none => 200 200 0 200;

@@ -484,3 +484,18 @@ async fn somebody_elses_task_is_not_there_for_administrators_either() {
     }
     malecon.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_without_a_zone_has_that_of_the_program() {
+    let target = MockServer::start().await;
+    let address = target.address().to_string();
+    let malecon = Malecon::demo(&["--allow-targets", &address, "--time-zone", "America/Lima"]).await;
+    let mut body = task(&target, "/fine");
+    for (given, zone) in [(None, "America/Lima"), (Some("Europe/Madrid"), "Europe/Madrid")] {
+        body["config"]["schedule"] = json!({"cron": "0 7 1 1 *", "time_zone": given});
+        let id = added(&malecon.client, body.clone()).await;
+        let shown = get(&malecon.client, &format!("{TASKS}/{id}")).await;
+        assert_eq!(shown["config"]["schedule"]["time_zone"], zone);
+    }
+    malecon.stop().await;
+}
