@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod country;
 pub mod dog;
+pub mod file;
 pub mod mail;
 pub mod movie;
 pub mod page;
@@ -26,6 +27,7 @@ pub use country::{
     StoredCountry, SyncOutcome, SyncPlan, SyncReport,
 };
 pub use dog::{Dog, DogChange, DogName, DogQuery, DogSortKey, PictureUrl};
+pub use file::FileName;
 pub use mail::{Attachment, InvalidMailbox, Line, Mail, Mailbox};
 pub use movie::{Favorite, Genre, Movie, MoviePage, MovieQuery, MovieSortKey, PopularQuery, Rating, Stars};
 pub use page::{Direction, Page, Paged, Sort};

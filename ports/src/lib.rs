@@ -12,6 +12,7 @@ pub mod contract;
 pub mod country;
 pub mod dog;
 mod error;
+pub mod file;
 pub mod limit;
 pub mod lock;
 pub mod mail;
@@ -28,6 +29,7 @@ pub use clock::Clock;
 pub use country::{CountryGateway, CountryRepository, SyncWrite};
 pub use dog::{ChoreGateway, DogAdded, DogRepository, DogWrite, NewDog, PictureGateway};
 pub use error::{Cause, GatewayError, RepositoryError};
+pub use file::{File, FileAnswer, FileContent, FileGateway};
 pub use limit::{Limit, RateLimiter, Taken};
 pub use lock::{Lease, Lock, LockError};
 pub use mail::{MailError, MailFault, Mailer, Refusal};
@@ -48,6 +50,7 @@ pub use self::{
     clock::MockClock,
     country::{MockCountryGateway, MockCountryRepository},
     dog::{MockChoreGateway, MockDogRepository, MockPictureGateway},
+    file::MockFileGateway,
     limit::MockRateLimiter,
     lock::MockLock,
     mail::MockMailer,
