@@ -65,7 +65,7 @@ impl Default for ClientOptions {
 /// No client can be made.
 #[derive(Debug, thiserror::Error)]
 #[error("no HTTP client can be made")]
-pub struct ClientError(#[source] reqwest::Error);
+pub struct ClientError(#[source] pub(crate) reqwest::Error);
 
 /// Calls upstreams.
 ///
@@ -96,10 +96,10 @@ impl<'a> Question<'a> {
 }
 
 /// An answer of whatever status.
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
+pub(crate) struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
 }
 
 impl UpstreamClient {
@@ -246,7 +246,7 @@ struct Whole {
 /// The body is larger than we take.
 #[derive(Debug, thiserror::Error)]
 #[error("the body has more than {0} bytes")]
-pub(crate) struct TooLarge(usize);
+pub(crate) struct TooLarge(pub usize);
 
 #[async_trait]
 impl Middleware for Whole {
@@ -278,7 +278,7 @@ impl Middleware for Whole {
 
 impl Answer {
     /// The body of a 2xx.
-    fn success(self) -> Result<Bytes, GatewayError> {
+    pub fn success(self) -> Result<Bytes, GatewayError> {
         let Self { status, headers, body } = self;
         if status.is_success() {
             return Ok(body);
@@ -328,7 +328,7 @@ fn bare(error: reqwest_middleware::Error) -> reqwest_middleware::Error {
 }
 
 /// An error and what lies behind it, each said once.
-fn chain(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut texts: Vec<String> = vec![];
     for error in std::iter::successors(Some(error), |error| (*error).source()) {
         let text = match error.downcast_ref::<reqwest::Error>() {

@@ -2,6 +2,7 @@
 
 mod client;
 mod dog_ceo;
+mod files;
 mod json;
 mod restcountries_v31;
 mod restcountries_v5;
@@ -15,6 +16,7 @@ mod workers;
 
 pub use client::{ClientError, ClientOptions, UpstreamClient};
 pub use dog_ceo::DogCeo;
+pub use files::Files;
 pub use restcountries_v5::RestCountriesV5;
 pub use restcountries_v31::RestCountriesV31;
 pub use target::{TargetOptions, Targets, TargetsError};

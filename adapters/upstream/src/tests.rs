@@ -2,6 +2,7 @@
 
 mod client;
 mod dog_ceo;
+mod files;
 mod restcountries;
 mod stub;
 mod target;
