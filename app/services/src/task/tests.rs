@@ -1,6 +1,7 @@
 //! Tasks: what is refused, what is sealed, and which runs are made.
 
 pub(crate) mod bench;
+mod clocks;
 
 use futures_util::future::join_all;
 use malecon_domain::{Overlap, RetryRule, RunState, Schedule};

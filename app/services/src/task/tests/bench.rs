@@ -127,7 +127,7 @@ impl Bench {
         let store = MemoryTasks::with_clock(users.clone(), clock.clone());
         let target = Arc::new(Target::default());
         let bench = Self {
-            tasks: service(&store, &users, &clock, &target, None),
+            tasks: service(&store, &users, clock.clone(), &target, None),
             clock,
             target,
             store,
@@ -141,7 +141,13 @@ impl Bench {
 
     /// The same, with another key.
     pub fn with_key(&self, key: u8) -> TaskService {
-        service(&self.store, &self.users, &self.clock, &self.target, Some(SigningKey(vec![key; 32])))
+        let key = Some(SigningKey(vec![key; 32]));
+        service(&self.store, &self.users, self.clock.clone(), &self.target, key)
+    }
+
+    /// The same, by another clock; the store keeps its own.
+    pub fn with_clock(&self, clock: Arc<dyn Clock>) -> TaskService {
+        service(&self.store, &self.users, clock, &self.target, None)
     }
 
     pub fn worker(&self, settings: WorkerSettings) -> Worker {
@@ -153,7 +159,7 @@ impl Bench {
 fn service(
     store: &MemoryTasks,
     users: &MemoryUsers,
-    clock: &Arc<ManualClock>,
+    clock: Arc<dyn Clock>,
     target: &Arc<Target>,
     key: Option<SigningKey>,
 ) -> TaskService {
@@ -164,7 +170,7 @@ fn service(
         targets: target.clone(),
         sealer: Arc::new(Glass),
         keys: Arc::new(users.clone()),
-        clock: clock.clone(),
+        clock,
     };
     TaskService::new(ports, key)
 }
