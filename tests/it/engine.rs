@@ -3,6 +3,7 @@
 
 mod dogs;
 mod ground;
+pub mod ground;
 mod kills;
 mod outages;
 mod process;

@@ -11,6 +11,7 @@ mod dam;
 mod dogs;
 mod engine;
 mod events;
+mod files;
 mod listen;
 mod mail;
 mod movies;

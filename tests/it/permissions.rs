@@ -110,6 +110,7 @@ fn table() -> Vec<Row> {
         "showTaskRun" GET "/integration-tasks/{id}/runs/{run}" none => 401 200 404 404;
         "cancelTaskRun" POST "/integration-tasks/{id}/runs/{run}/cancel" none => 401 202 404 404;
         "replayTaskRun" POST "/integration-tasks/{id}/runs/{run}/replay" none => 401 202 404 404;
+        "sendFile" POST "/api/files" none => 401 503 0 503;
         "watchTaskRuns" GET "/api/events" none => 401 200 0 200;
         "showJob" GET "/api/jobs/{run}" none => 401 404 404 404;
         "replayJob" POST "/api/jobs/{run}/replay" none => 401 404 404 404;

@@ -10,6 +10,7 @@ use crate::around::{self, AroundApi};
 use crate::body::{self, Member};
 use crate::country::{self, CountryApi};
 use crate::dog::{self, DogApi, KennelApi};
+use crate::file::{self, FileApi};
 use crate::job::JobApi;
 use crate::movie::{self, MovieApi, ShelfApi};
 use crate::query::Param;
@@ -33,6 +34,7 @@ type Apis = (
     RunApi,
     EventApi,
     JobApi,
+    FileApi,
     AroundApi,
 );
 
@@ -107,8 +109,17 @@ const TAGGED: &[(&str, &str)] =
     &[("addTask", "201"), ("replaceTask", "200"), ("changeTask", "200"), ("changeDog", "200")];
 
 /// The order of the groups: what most people come for goes first.
-const TAGS: [&str; 8] =
-    ["Countries", "restcountries v3.1", "Movies", "Dogs", "Integration tasks", "Jobs", "Users", "Tokens"];
+const TAGS: [&str; 9] = [
+    "Countries",
+    "restcountries v3.1",
+    "Movies",
+    "Dogs",
+    "Integration tasks",
+    "Jobs",
+    "Files",
+    "Users",
+    "Tokens",
+];
 
 /// The document, finished, and the page that shows it.
 pub(crate) struct Document {
@@ -140,6 +151,7 @@ pub(crate) fn service(
                 RunApi(Arc::clone(&services)),
                 EventApi::new(Arc::clone(&services), settings.stopping.clone()),
                 JobApi(Arc::clone(&services)),
+                FileApi { services: Arc::clone(&services), patience: settings.body_timeout },
                 around,
             ))
         }
@@ -239,6 +251,11 @@ fn finished(mut document: Value) -> Value {
             {
                 let in_path = parameters.iter_mut().filter(|parameter| parameter["in"] == "path");
                 in_path.for_each(|parameter| parameter["schema"] = dog::name_document());
+            }
+            if operation["operationId"] == "sendFile" {
+                operation["requestBody"] = file::body_document();
+                operation["responses"]["201"]["content"]["application/json"]["example"] =
+                    file::answer_example();
             }
             if path.starts_with("/v3.1") {
                 operation["responses"]["default"]["content"]["application/json"] =

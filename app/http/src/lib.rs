@@ -10,6 +10,7 @@ mod body;
 mod country;
 mod document;
 mod dog;
+mod file;
 mod job;
 mod lane;
 mod listing;

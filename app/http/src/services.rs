@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use malecon::domain::Zone;
 use malecon::{
-    ActivityService, Answers, CountryService, DogService, JobService, Meter, MovieService, ReportService,
-    TaskService, TokenService, UserService,
+    ActivityService, Answers, CountryService, DogService, FileService, JobService, Meter, MovieService,
+    ReportService, TaskService, TokenService, UserService,
 };
 use tokio::sync::watch;
 
@@ -40,6 +40,8 @@ pub struct Services {
     pub reports: ReportService,
     /// The time zone of schedules that name none.
     pub time_zone: Zone,
+    /// Files that are passed on.
+    pub files: FileService,
     /// How often a token may be used; `None` for as often as one likes.
     pub meter: Option<Arc<Meter>>,
     /// The state of what we depend on.
@@ -75,7 +77,7 @@ pub struct HttpSettings {
     pub open_metrics: bool,
     /// A token that opens the metrics alone.
     pub metrics_token: Option<String>,
-    /// Bytes of a request's body at most.
+    /// Bytes of a request's body at most, but of one that is passed on.
     pub max_body: usize,
     /// How long a client may take over a request's body.
     pub body_timeout: Duration,

@@ -19,6 +19,7 @@ use poem::http::{HeaderValue, Method, StatusCode, Uri, uri};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
 use crate::auth::{Metered, authenticate};
+use crate::file::is_passed_on;
 use crate::lane::{Lane, Route};
 use crate::problem::{NOWHERE, Problem};
 use crate::ready::accepts_gzip;
@@ -85,7 +86,7 @@ impl<E: Endpoint> Wall<E> {
 
     /// The answer of the handlers.
     async fn handled(&self, mut request: Request) -> Result<Response, Problem> {
-        if has_body(&request) {
+        if has_body(&request) && !is_passed_on(&request) {
             let body = self.read_body(&mut request).await?;
             request.set_body(body);
         }

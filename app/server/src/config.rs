@@ -128,6 +128,13 @@ pub struct Config {
     /// Worker service that does a chore for each new dog; without it there are no chores
     #[arg(long, env = "WORKERS_URL", value_parser = http_url, global = true)]
     pub workers_url: Option<Url>,
+    /// Where uploaded files are passed on to, e.g. http://host/api/files
+    #[arg(long, env = "FILES_URL", value_parser = http_url, global = true)]
+    pub files_url: Option<Url>,
+
+    /// The largest file that is passed on, e.g. 500KiB or 1GB
+    #[arg(long, env = "MALECON_MAX_UPLOAD", default_value = "25MiB", value_parser = size, global = true)]
+    pub max_upload: u64,
 
     /// Secret that signs access tokens, at least 32 bytes; made and kept in the database when absent
     #[arg(long, env = "MALECON_JWT_SECRET", global = true, hide_env_values = true)]
@@ -298,6 +305,27 @@ fn read_secret(name: &str, file: &Path) -> Result<String, Failure> {
 
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|error| format!("{error}; write for example 30s, 5m or 1h"))
+}
+
+/// Bytes: a whole number, with a unit or without.
+fn size(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 8] = [
+        ("", 1),
+        ("B", 1),
+        ("KB", 1_000),
+        ("KiB", 1 << 10),
+        ("MB", 1_000_000),
+        ("MiB", 1 << 20),
+        ("GB", 1_000_000_000),
+        ("GiB", 1 << 30),
+    ];
+    let text = text.trim();
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let unit = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit.trim_start()));
+    let bytes = unit.and_then(|(_, unit)| digits.parse::<u64>().ok()?.checked_mul(*unit));
+    bytes
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "not a size; write for example 500KiB, 25MiB or 1GB".to_owned())
 }
 
 fn allow_list(text: &str) -> Result<AllowList, String> {

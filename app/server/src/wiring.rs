@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use malecon::domain::{Job, JobKind, Rhythm, Zone};
 use malecon::ports::{
-    ActivityGateway, Cache, ChoreGateway, Clock, CountryGateway, Limit, Lock, MovieGateway, PasswordHasher,
-    RateLimiter, SigningKey, TargetGateway, TaskQueue, UserRepository,
+    ActivityGateway, Cache, ChoreGateway, Clock, CountryGateway, FileGateway, Limit, Lock, MovieGateway,
+    PasswordHasher, RateLimiter, SigningKey, TargetGateway, TaskQueue, UserRepository,
 };
 use malecon::{
     ActivityPorts, ActivityService, ActivitySettings, Answers, Background, Breaker, CountryPorts,
-    CountryService, DogPorts, DogService, JobHandlers, JobPorts, JobService, Meter, MoviePorts, MovieService,
-    Plan, ReportPorts, ReportService, ShieldPorts, ShieldSettings, ShieldedMovies, SyncSettings, TaskPorts,
-    TaskService, TieredCache, TieredLimiter, TokenPorts, TokenService, UserService, Worker, WorkerPorts,
-    WorkerSettings,
+    CountryService, DogPorts, DogService, FilePorts, FileService, FileSettings, JobHandlers, JobPorts,
+    JobService, Meter, MoviePorts, MovieService, Plan, ReportPorts, ReportService, ShieldPorts,
+    ShieldSettings, ShieldedMovies, SyncSettings, TaskPorts, TaskService, TieredCache, TieredLimiter,
+    TokenPorts, TokenService, UserService, Worker, WorkerPorts, WorkerSettings,
 };
 use malecon_crypto::{Argon2Hasher, Hs256, XChaChaSealer};
 use malecon_http::{HttpSettings, Services};
@@ -29,8 +29,8 @@ use malecon_sheet::Sheets;
 use malecon_snapshot::Snapshot;
 use malecon_sql::{SqlOptions, SqlStore};
 use malecon_upstream::{
-    ClientOptions, DogCeo, RestCountriesV5, RestCountriesV31, TargetOptions, Targets, Tmdb, UpstreamClient,
-    Wikidata, Workers,
+    ClientOptions, DogCeo, Files, RestCountriesV5, RestCountriesV31, TargetOptions, Targets, Tmdb,
+    UpstreamClient, Wikidata, Workers,
 };
 use url::Url;
 
@@ -190,6 +190,7 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
         local: Answers::new(near, Arc::clone(&clock)),
         movies: MovieService::new(movies),
         movie_ttl: config.cache_ttl,
+        files: files(config, &clock)?,
         users: UserService::new(users, hasher, limiter, clock),
         tokens: TokenService::new(tokens, given_key),
         meter,
@@ -311,6 +312,20 @@ fn activity_source(
     Ok(Arc::new(Wikidata::new(client(Wikidata::options(options, contact))?, url)))
 }
 
+/// Who takes files, where anybody does. Nothing may move for six times as long as an upstream may take
+/// over one attempt, and all of it may take twenty times that.
+fn files(config: &Config, clock: &Arc<dyn Clock>) -> Result<FileService, Failure> {
+    let gateway = config.files_url.clone().map(|url| Files::new(url, &options(config)));
+    let gateway = gateway.transpose().map_err(|error| Failure::of("no HTTP client can be made", error))?;
+    let ports = FilePorts {
+        gateway: gateway.map(|files| Arc::new(files) as Arc<dyn FileGateway>),
+        clock: Arc::clone(clock),
+    };
+    let idle = config.upstream_timeout.saturating_mul(6);
+    let settings = FileSettings { most_bytes: config.max_upload, idle, total: idle.saturating_mul(20) };
+    Ok(FileService::new(ports, settings))
+}
+
 fn options(config: &Config) -> ClientOptions {
     ClientOptions {
         timeout: config.upstream_timeout,
@@ -393,6 +408,10 @@ pub fn in_memory() -> Result<Services, Failure> {
         activities: ActivityService::new(activities, jobs.clone(), ActivitySettings::default()),
         dogs: DogService::new(dogs, jobs.clone()),
         jobs,
+        files: FileService::new(
+            FilePorts { gateway: None, clock: Arc::clone(&clock) },
+            FileSettings::default(),
+        ),
         tasks: TaskService::new(
             TaskPorts {
                 tasks: Arc::new(tasks.clone()),

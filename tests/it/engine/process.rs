@@ -61,6 +61,16 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// Bytes that it holds now, and the most that it ever held.
+    pub fn memory(&self) -> (usize, usize) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let bytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.trim_start_matches(':').trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+        };
+        (bytes("VmRSS"), bytes("VmHWM"))
+    }
+
     /// Whether nothing has ended it.
     pub fn lives(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()

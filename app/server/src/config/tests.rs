@@ -49,6 +49,20 @@ fn nonsense_is_refused_with_a_hint() {
 }
 
 #[test]
+fn sizes_have_units() {
+    let size = |text: &str| parse(&["--max-upload", text]).map(|config| config.max_upload);
+    assert_eq!(parse(&[]).unwrap().max_upload, 25 * 1024 * 1024);
+    for (text, bytes) in
+        [("7", 7), ("512 B", 512), ("500KiB", 512_000), ("1gb", 1_000_000_000), ("2MB", 2_000_000)]
+    {
+        assert_eq!(size(text), Ok(bytes), "{text}");
+    }
+    for text in ["", "MiB", "0", "-1", "1.5MiB", "10 parsecs", "99999999999GiB"] {
+        assert!(size(text).unwrap_err().contains("25MiB"), "{text}");
+    }
+}
+
+#[test]
 fn an_unknown_variable_is_refused_with_the_nearest_name() {
     let names = |name: &str| check_names(&Cli::command(), std::iter::once(name.to_owned()));
     assert!(names("MALECON_LISTEN").is_ok() && names("PATH").is_ok());
