@@ -2,7 +2,6 @@
 //! and a target that counts what reaches it.
 
 mod dogs;
-mod ground;
 pub mod ground;
 mod kills;
 mod outages;

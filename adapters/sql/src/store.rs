@@ -1,5 +1,6 @@
 //! A database: opened, migrated, asked whether it is there.
 
+use std::io;
 use std::pin::pin;
 use std::str::FromStr;
 use std::time::Duration;
@@ -27,6 +28,10 @@ use crate::{
 /// Key of the advisory lock that migrations hold on PostgreSQL: "malecon" in ASCII.
 const MIGRATION_LOCK: i64 = 0x006d_616c_6563_6f6e;
 
+/// How long a connection that nobody needs any more may take to say that it is there, after the end of
+/// the statement that it is busy with.
+const LONGEST_PONG: Duration = Duration::from_secs(5);
+
 /// How long the very first connection may take.
 const FIRST_CONNECT: Duration = Duration::from_secs(5);
 
@@ -40,11 +45,17 @@ pub struct SqlOptions {
     pub max_connections: u32,
     /// How long a caller waits for a connection.
     pub acquire_timeout: Duration,
+    /// How long a transaction may do nothing, on PostgreSQL: then its rows are free again.
+    pub idle_in_transaction: Duration,
 }
 
 impl Default for SqlOptions {
     fn default() -> Self {
-        Self { max_connections: 8, acquire_timeout: Duration::from_millis(800) }
+        Self {
+            max_connections: 8,
+            acquire_timeout: Duration::from_millis(800),
+            idle_in_transaction: Duration::from_secs(30),
+        }
     }
 }
 
@@ -91,8 +102,20 @@ impl SqlStore {
                 .foreign_keys(true)
         });
         // A process whose host vanishes in mid-transaction would hold its rows for hours.
-        connect.map_sqlx_postgres_opts(|postgres| {
-            postgres.options([("idle_in_transaction_session_timeout", "30s")])
+        let idle = format!("{}ms", options.idle_in_transaction.as_millis());
+        connect.map_sqlx_postgres_opts(move |postgres| {
+            postgres.options([("idle_in_transaction_session_timeout", &idle)])
+        });
+        // sqlx asks whoever comes back whether it is there, and waits for the answer as long as it takes:
+        // one whose server has vanished would keep its place in the pool.
+        connect.map_sqlx_postgres_pool_opts(|pool| {
+            pool.after_release(|connection, _| {
+                Box::pin(async {
+                    let pong = tokio::time::timeout(LONGEST_PONG, connection.ping()).await;
+                    pong.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+                        .map(|()| true)
+                })
+            })
         });
         if url.contains(":memory:") || url.contains("mode=memory") {
             // The database is gone with its only connection.

@@ -11,8 +11,9 @@ use malecon_ports::{
     LockError, MovieRepository, RatingRepository, RunRepository, ScheduleRepository, SessionRepository,
     TaskQueue, TaskRepository, TokenRepository, UserRepository,
 };
-use sea_orm::{ConnectionTrait, Database};
+use sea_orm::{ConnectionTrait, Database, DatabaseTransaction};
 
+use crate::store::begin;
 use crate::{
     SqlActivityRepository, SqlCountryRepository, SqlDogs, SqlFavoriteRepository, SqlKeyRepository, SqlLock,
     SqlMovieRepository, SqlOptions, SqlQueue, SqlRatingRepository, SqlRuns, SqlSchedules,
@@ -66,6 +67,24 @@ impl TestDatabase {
             url,
             dropped,
         }
+    }
+}
+
+/// A transaction that holds the rows of all users, and does nothing more: that of a process whose host
+/// has vanished.
+pub struct Held(DatabaseTransaction);
+
+impl Held {
+    /// Takes them.
+    pub async fn users(store: &SqlStore) -> Self {
+        let transaction = begin(&store.db).await.expect("begin");
+        transaction.execute_unprepared("SELECT * FROM users FOR UPDATE").await.expect("lock");
+        Self(transaction)
+    }
+
+    /// Whether it could still write what it wanted.
+    pub async fn ends_well(self) -> bool {
+        self.0.commit().await.is_ok()
     }
 }
 

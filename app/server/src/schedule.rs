@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use malecon::{CountryService, JobService, MovieService, Plan, ReportService, TaskService};
 use malecon_queue::TicketQueue;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::monitor;
 
@@ -17,6 +17,10 @@ const TICK_EVERY: Duration = Duration::from_millis(250);
 
 /// How often one looks whether the program itself has something to do.
 const PLAN_EVERY: Duration = Duration::from_secs(1);
+
+/// How long one look at the database may take: then the connection is dead, and nobody knows. What is
+/// left is found by the next one.
+const LONGEST_LOOK: Duration = Duration::from_secs(10);
 
 /// How often one looks what there is to do.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
@@ -57,8 +61,10 @@ pub async fn plan(jobs: JobService, mut plans: Vec<Plan>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = jobs.tick_unattended(&mut plans).await {
-            tracing::warn!(error = &error as &dyn Error, "no plan can be looked at");
+        match timeout(LONGEST_LOOK, jobs.tick_unattended(&mut plans)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::warn!(error = &error as &dyn Error, "no plan can be looked at"),
+            Err(_) => tracing::warn!("the database says nothing of plans"),
         }
     }
 }
@@ -107,9 +113,13 @@ pub async fn tick(tasks: TaskService) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = tasks.tick_unattended().await {
-            tracing::warn!(error = &error as &dyn Error, "no schedule can be looked at");
-            sleep(Duration::from_secs(1)).await;
+        match timeout(LONGEST_LOOK, tasks.tick_unattended()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(error = &error as &dyn Error, "no schedule can be looked at");
+                sleep(Duration::from_secs(1)).await;
+            }
+            Err(_) => tracing::warn!("the database says nothing of schedules"),
         }
     }
 }
@@ -127,16 +137,17 @@ pub async fn look_after_runs(tasks: TaskService, keep: Duration) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for tick in (0..PRUNE_EVERY).cycle() {
         ticks.tick().await;
-        if let Ok(tally) = tasks.tally_unattended().await {
+        if let Ok(Ok(tally)) = timeout(LONGEST_LOOK, tasks.tally_unattended()).await {
             monitor::observe_runs(&tally);
         }
         if tick != 0 {
             continue;
         }
-        match tasks.prune_unattended(keep).await {
-            Ok(0) => {}
-            Ok(removed) => tracing::info!(removed, "removed old runs"),
-            Err(error) => tracing::warn!(error = &error as &dyn Error, "old runs were not removed"),
+        match timeout(LONGEST_LOOK, tasks.prune_unattended(keep)).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(removed)) => tracing::info!(removed, "removed old runs"),
+            Ok(Err(error)) => tracing::warn!(error = &error as &dyn Error, "old runs were not removed"),
+            Err(_) => tracing::warn!("not all old runs were removed"),
         }
     }
 }

@@ -130,18 +130,14 @@ impl JobService {
         let mut made = 0;
         for plan in plans {
             let Some(tick) = plan.rhythm.tick(now).filter(|tick| plan.made != Some(*tick)) else { continue };
-            plan.made = Some(tick);
-            if std::mem::take(&mut plan.is_early) {
-                continue;
+            if !plan.is_early {
+                let key = format!("plan:{}:{}", plan.job.kind().name(), tick.timestamp());
+                let once = Some(OnceKey { key, fingerprint: String::new() });
+                let run = NewRun { once, ..self.draft(plan.job.clone(), None) };
+                made += u64::from(matches!(self.ports.runs.add(&run).await?, RunWrite::Added(_)));
             }
-            let key = format!("plan:{}:{}", plan.job.kind().name(), tick.timestamp());
-            let once = Some(OnceKey { key, fingerprint: String::new() });
-            let run = NewRun { once, ..self.draft(plan.job.clone(), None) };
-            let added = self.ports.runs.add(&run).await;
-            if added.is_err() {
-                plan.made = None;
-            }
-            made += u64::from(matches!(added?, RunWrite::Added(_)));
+            // Not before: whoever gives up waiting for the store tries again.
+            (plan.made, plan.is_early) = (Some(tick), false);
         }
         Ok(made)
     }

@@ -13,8 +13,9 @@ use async_trait::async_trait;
 use futures_util::future::{BoxFuture, Either, FutureExt, pending, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use malecon_domain::{AttemptEnd, JobKind, Next, Run, Trace};
-use malecon_ports::{Clock, Hold, RunLease, TaskQueue};
+use malecon_ports::{Clock, Hold, RepositoryError, RunLease, TaskQueue};
 
+use crate::deadline::within;
 use crate::{ServiceError, activity};
 
 /// How often one looks for runs that others have added, or that have become due.
@@ -23,6 +24,8 @@ const POLL: Duration = Duration::from_millis(500);
 const UNKNOWN_REST: Duration = Duration::from_secs(60);
 /// How long one waits before asking a store again that failed.
 const STORE_REST: Duration = Duration::from_millis(500);
+/// How long a store may say nothing: then the connection to it is dead, and nobody knows.
+const STORE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Does the work of one kind of job.
 #[async_trait]
@@ -114,9 +117,17 @@ impl Worker {
         }
     }
 
+    /// What the store says, if it says anything in time.
+    async fn ask<T>(
+        &self,
+        question: impl Future<Output = Result<T, RepositoryError>>,
+    ) -> Result<T, ServiceError> {
+        within(&*self.ports.clock, STORE_LIMIT, "the store", question).await
+    }
+
     /// The next run, of none of these lanes.
     async fn claim(&self, full: Vec<String>) -> Option<Run> {
-        match self.ports.queue.claim(&full, self.settings.lease).await {
+        match self.ask(self.ports.queue.claim(&full, self.settings.lease)).await {
             Ok(run) => run,
             Err(error) => {
                 tracing::warn!(error = &error as &dyn Error, "no run can be taken up");
@@ -165,17 +176,19 @@ impl Worker {
             let beat = self.ports.clock.sleep(self.settings.lease / 6);
             match select(work.as_mut(), beat).await {
                 Either::Left((done, _)) => return Some(done),
-                Either::Right(_) => match self.ports.queue.renew(lease, self.settings.lease).await {
-                    Ok(Hold::Held) => {}
-                    Ok(Hold::Cancelled) => {
-                        return Some((Next::Over(AttemptEnd::Cancelled), Trace::default()));
+                Either::Right(_) => {
+                    match self.ask(self.ports.queue.renew(lease, self.settings.lease)).await {
+                        Ok(Hold::Held) => {}
+                        Ok(Hold::Cancelled) => {
+                            return Some((Next::Over(AttemptEnd::Cancelled), Trace::default()));
+                        }
+                        Ok(Hold::Lost) => return None,
+                        // There are five more before it lapses.
+                        Err(error) => {
+                            tracing::warn!(run = %lease.id, error = &error as &dyn Error, "a lease was not renewed")
+                        }
                     }
-                    Ok(Hold::Lost) => return None,
-                    // There are five more before it lapses.
-                    Err(error) => {
-                        tracing::warn!(run = %lease.id, error = &error as &dyn Error, "a lease was not renewed")
-                    }
-                },
+                }
             }
         }
     }
@@ -184,7 +197,7 @@ impl Worker {
     async fn finish(&self, run: &Run, lease: &RunLease, next: Next, trace: &Trace) {
         let tries = self.settings.lease.as_millis() / STORE_REST.as_millis();
         for _ in 0..=tries {
-            match self.ports.queue.finish(lease, next, trace).await {
+            match self.ask(self.ports.queue.finish(lease, next, trace)).await {
                 Ok(true) => {
                     let reason = trace.reason.as_deref().unwrap_or_default();
                     tracing::info!(run = %run.id, lane = run.lane, attempt = run.attempts, ?next, reason, "an attempt ended");
