@@ -1,11 +1,13 @@
 //! The queue: due runs of the table, each leased to one owner by the database's clock.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use malecon_domain::{AttemptEnd, Next, Run, RunId, RunState, Trace};
 use malecon_ports::{Hold, RepositoryError, RunLease, TaskQueue};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, QueryResult, Value};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::bell::Bell;
 use crate::entity::call::{TraceJson, write};
@@ -23,16 +25,30 @@ const AGAIN: &str = "state = CASE WHEN cancelled THEN 'cancelled' \
 /// What becomes of a run that is over at `$1`, in the state `$2`.
 const OVER: &str = "state = $2, ended_at = $1, lease_until = NULL";
 
+/// Bytes of a body whose trace is written without waiting for a turn.
+const SMALL: usize = 64 * 1024;
+
+/// Large traces that are written at once.
+const PENS: usize = 2;
+
 /// The queue of one database.
 #[derive(Clone, Debug)]
 pub struct SqlQueue {
     db: DatabaseConnection,
     bell: Bell,
+    /// For those who write a large trace: as a row it takes several times its memory.
+    pens: Arc<Semaphore>,
 }
 
 impl SqlQueue {
     pub(crate) fn new(db: DatabaseConnection, bell: Bell) -> Self {
-        Self { db, bell }
+        Self { db, bell, pens: Arc::new(Semaphore::new(PENS)) }
+    }
+
+    /// A turn to write a trace, if it is one that has to wait for one.
+    async fn pen(&self, trace: &Trace) -> Option<SemaphorePermit<'_>> {
+        let is_large = trace.received.as_ref().is_some_and(|received| received.body.len() > SMALL);
+        if is_large { self.pens.acquire().await.ok() } else { None }
     }
 }
 
@@ -75,6 +91,7 @@ impl TaskQueue for SqlQueue {
     }
 
     async fn finish(&self, lease: &RunLease, next: Next, trace: &Trace) -> Result<bool, RepositoryError> {
+        let _pen = self.pen(trace).await;
         let trace = write(&TraceJson::from(trace))?;
         let (end, change, value): (_, _, Value) = match next {
             Next::Over(end) => (end, OVER, state_after(end).name().into()),

@@ -125,7 +125,8 @@ async fn receive(mut response: Response, redirected_to: Option<String>) -> Resul
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     });
     let (status, headers) = (response.status().as_u16(), headers.collect());
-    let (mut body, mut truncated) = (vec![], false);
+    // Room that nothing is written to takes no memory; what grows would take twice as much as it needs.
+    let (mut body, mut truncated) = (Vec::with_capacity(Received::MOST_BYTES), false);
     while !truncated && let Some(chunk) = response.chunk().await.map_err(|error| fault::of(&error))? {
         let room = Received::MOST_BYTES - body.len();
         body.extend_from_slice(&chunk[..chunk.len().min(room)]);

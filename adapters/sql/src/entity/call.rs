@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use base64::display::Base64Display;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use malecon_domain::{
     CallFault, Header, HeaderText, HttpMethod, Job, Overlap, Payload, Received, RetryRule, Schedule, Sent,
@@ -118,7 +119,7 @@ struct Bytes(Vec<u8>);
 
 impl Serialize for Bytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&BASE64_STANDARD.encode(&self.0))
+        serializer.collect_str(&Base64Display::new(&self.0, &BASE64_STANDARD))
     }
 }
 
