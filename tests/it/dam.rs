@@ -16,6 +16,9 @@ pub enum Gate {
     Shut,
     /// Connections stay, and not a byte moves.
     Frozen,
+    /// Connections are as good as dead and nobody is told, as when a host vanishes; new ones flow, as to
+    /// the host that has taken its place.
+    Lost,
 }
 
 /// The proxy. It ends with its owner.
@@ -37,6 +40,7 @@ impl Dam {
                 let (mut gate, server) = (shared.subscribe(), server.clone());
                 tokio::spawn(async move {
                     let mut upstream: Option<TcpStream> = None;
+                    let is_new = *gate.borrow() == Gate::Lost;
                     loop {
                         let now = *gate.borrow_and_update();
                         match now {
@@ -44,7 +48,8 @@ impl Dam {
                             Gate::Frozen => {
                                 let _ = gate.changed().await;
                             }
-                            Gate::Open => {
+                            Gate::Lost if !is_new => std::future::pending().await,
+                            Gate::Open | Gate::Lost => {
                                 if upstream.is_none() {
                                     upstream = TcpStream::connect(&server).await.ok();
                                 }

@@ -1,8 +1,10 @@
 //! The engine of runs under kills, stops, races and outages: processes that work on one database,
 //! and a target that counts what reaches it.
 
+mod clocks;
 mod dogs;
 pub mod ground;
+mod hostile;
 mod kills;
 mod outages;
 mod process;

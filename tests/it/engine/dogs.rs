@@ -8,8 +8,8 @@ use reqwest::Method;
 use rstest::rstest;
 use serde_json::Value;
 
+use super::ground::random;
 use super::ground::{Engine, Ground, until};
-use super::kills::random;
 use crate::dogs::{PICTURE, source};
 use crate::support::{CONSUMER, Client};
 

@@ -79,8 +79,13 @@ impl Ground {
 
     /// A new task that calls the target. Its runs are tried again at once.
     pub async fn task(&self, target: &Target, max_attempts: u32, schedule: Option<Schedule>) -> i64 {
+        self.add(Self::config(target, max_attempts, schedule)).await
+    }
+
+    /// What such a task does.
+    pub fn config(target: &Target, max_attempts: u32, schedule: Option<Schedule>) -> TaskConfig {
         let retry = RetryRule { max_attempts, backoff: Duration::ZERO, ..RetryRule::default() };
-        let config = TaskConfig {
+        TaskConfig {
             base_url: target.url(),
             method: HttpMethod::Get,
             payload: None,
@@ -90,7 +95,11 @@ impl Ground {
             retry,
             success: SuccessRule::default(),
             schedule,
-        };
+        }
+    }
+
+    /// A new task.
+    pub async fn add(&self, config: TaskConfig) -> i64 {
         let draft = TaskDraft { name: "Tell the warehouse".to_owned(), config };
         self.tasks().add(&self.user, draft).await.unwrap().id
     }
@@ -160,6 +169,18 @@ fn flags(url: &str, bounds: &[&str]) -> Vec<String> {
     let flags = ["--database-url", url, "--listen", "127.0.0.1:0", "--rate-limit", "0"];
     let flags = flags.iter().chain(&["--allow-targets", "127.0.0.1"]).chain(bounds);
     flags.map(|flag| (*flag).to_owned()).collect()
+}
+
+/// Anything below it.
+pub fn random(below: usize) -> usize {
+    uuid::Uuid::new_v4().as_u128() as usize % below
+}
+
+/// The number in a variable that makes a test longer, or the short one.
+pub fn setting(name: &str, short: u64) -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "a test has no other settings")]
+    let value = std::env::var(name);
+    value.map_or(short, |value| value.parse().unwrap())
 }
 
 /// What comes of it as soon as something does.

@@ -8,7 +8,7 @@ use reqwest::Method;
 use rstest::rstest;
 use serde_json::Value;
 
-use super::ground::{Engine, Ground};
+use super::ground::{Engine, Ground, random, setting};
 use super::target::{Answer, Target};
 use crate::support::{CONSUMER, Client};
 
@@ -19,14 +19,7 @@ const TASKS: usize = 25;
 
 /// How often a process is killed.
 fn rounds() -> usize {
-    #[expect(clippy::disallowed_methods, reason = "a test has no other settings")]
-    let rounds = std::env::var("MALECON_TEST_ROUNDS");
-    rounds.map_or(5, |rounds| rounds.parse().unwrap())
-}
-
-/// Anything below it.
-pub fn random(below: usize) -> usize {
-    uuid::Uuid::new_v4().as_u128() as usize % below
+    setting("MALECON_TEST_ROUNDS", 5) as usize
 }
 
 /// The run that a process has accepted, unless it died first.

@@ -1,9 +1,13 @@
 //! A target that counts calls per idempotency key.
 
 use std::collections::HashMap;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -14,6 +18,12 @@ pub enum Answer {
     AtOnce,
     /// When all that are held are let go.
     Held,
+    /// At once, with a body without end.
+    Endless,
+    /// At once, with gibibytes of zeros, a mebibyte in each kibibyte of gzip.
+    Bomb,
+    /// At once, with a byte a second.
+    Drip,
 }
 
 /// How often each run has called.
@@ -95,10 +105,46 @@ impl Target {
             *count += 1;
             nth = *count;
         });
-        if answer(nth) == Answer::Held {
-            self.gate.subscribe().wait_for(|is_open| *is_open).await.ok()?;
+        match answer(nth) {
+            Answer::AtOnce => {}
+            Answer::Held => drop(self.gate.subscribe().wait_for(|is_open| *is_open).await.ok()?),
+            Answer::Endless => return pour(stream, "", &[], &[b'x'; 64 * 1024], Duration::ZERO).await,
+            Answer::Drip => return pour(stream, "", &[], b"x", Duration::from_secs(1)).await,
+            Answer::Bomb => {
+                let (first, next) = zeros();
+                return pour(stream, "content-encoding: gzip\r\n", &first, &next, Duration::ZERO).await;
+            }
         }
         let fine = b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\ndone";
         stream.write_all(fine).await.ok()
     }
+}
+
+/// Answers with a first piece and then, as long as anybody takes it, with the next one again and again.
+async fn pour(
+    mut stream: BufReader<TcpStream>,
+    header: &str,
+    first: &[u8],
+    next: &[u8],
+    wait: Duration,
+) -> Option<()> {
+    let head = format!("HTTP/1.1 200 OK\r\n{header}connection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.ok()?;
+    stream.write_all(first).await.ok()?;
+    loop {
+        stream.write_all(next).await.ok()?;
+        stream.flush().await.ok()?;
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// A mebibyte of zeros in gzip, and what makes any number of others of it when it is appended.
+fn zeros() -> (Vec<u8>, Vec<u8>) {
+    let mut encoder = GzEncoder::new(vec![], Compression::best());
+    let mut piece = || {
+        encoder.write_all(&vec![0; 1024 * 1024]).unwrap();
+        encoder.flush().unwrap();
+        std::mem::take(encoder.get_mut())
+    };
+    (piece(), piece())
 }
