@@ -19,7 +19,6 @@ use poem_openapi::{OpenApi, Tags};
 use crate::auth::Caller;
 use crate::job::{JobTicket, ticket};
 use crate::listing::{Neighbours, keep, page, sort};
-use crate::listing::{Neighbours, page, sort};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::ready::{File, Frame, Ready};

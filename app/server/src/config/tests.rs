@@ -50,7 +50,7 @@ fn nonsense_is_refused_with_a_hint() {
 
 #[test]
 fn sizes_have_units() {
-    let size = |text: &str| parse(&["--max-upload", text]).map(|config| config.max_upload);
+    let size = |text: &str| parse(&[&format!("--max-upload={text}")]).map(|config| config.max_upload);
     assert_eq!(parse(&[]).unwrap().max_upload, 25 * 1024 * 1024);
     for (text, bytes) in
         [("7", 7), ("512 B", 512), ("500KiB", 512_000), ("1gb", 1_000_000_000), ("2MB", 2_000_000)]

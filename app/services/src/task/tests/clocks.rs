@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta};
 use futures_util::future::join_all;
-use malecon_domain::{Overlap, Run, Schedule};
+use malecon_domain::{Instant, Overlap, Run, Schedule};
 use malecon_ports::Clock;
 use rstest::rstest;
 
