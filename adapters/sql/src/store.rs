@@ -1,18 +1,17 @@
 //! A database: opened, migrated, asked whether it is there.
 
-use std::io;
 use std::pin::pin;
 use std::str::FromStr;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use malecon_ports::RepositoryError;
-use sea_orm::sqlx::Connection;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{ConnectOptions as _, Connection};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    RuntimeErr, SqliteTransactionMode, SqlxError, Statement, TransactionOptions, TransactionTrait,
 };
 use sea_orm_migration::MigratorTrait;
 
@@ -28,9 +27,20 @@ use crate::{
 /// Key of the advisory lock that migrations hold on PostgreSQL: "malecon" in ASCII.
 const MIGRATION_LOCK: i64 = 0x006d_616c_6563_6f6e;
 
-/// How long a connection that nobody needs any more may take to say that it is there, after the end of
-/// the statement that it is busy with.
+/// How long a connection that comes back to the pool may take to say that it is there.
 const LONGEST_PONG: Duration = Duration::from_secs(5);
+
+/// How long connections may take to close.
+const LONGEST_CLOSE: Duration = Duration::from_secs(5);
+
+/// How long one waits before one tries again to make another connection.
+const CONNECT_REST: Duration = Duration::from_secs(1);
+
+/// How long a statement may take, on PostgreSQL.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(30);
+
+/// How connections are called on the server.
+const APPLICATION: &str = "malecon";
 
 /// How long the very first connection may take.
 const FIRST_CONNECT: Duration = Duration::from_secs(5);
@@ -92,8 +102,8 @@ impl SqlStore {
             .sqlx_logging(false)
             .test_before_acquire(false)
             .test_before_acquire_if_idle_for(Duration::from_secs(30))
-            .statement_timeout(Duration::from_secs(30))
-            .set_application_name("malecon");
+            .statement_timeout(STATEMENT_LIMIT)
+            .set_application_name(APPLICATION);
         connect.map_sqlx_sqlite_opts(|sqlite| {
             sqlite
                 .busy_timeout(Duration::from_secs(5))
@@ -103,20 +113,20 @@ impl SqlStore {
         });
         // A process whose host vanishes in mid-transaction would hold its rows for hours.
         let idle = format!("{}ms", options.idle_in_transaction.as_millis());
+        let idle_again = idle.clone();
         connect.map_sqlx_postgres_opts(move |postgres| {
-            postgres.options([("idle_in_transaction_session_timeout", &idle)])
+            postgres.options([("idle_in_transaction_session_timeout", &idle_again)])
         });
-        // sqlx asks whoever comes back whether it is there, and waits for the answer as long as it takes:
-        // one whose server has vanished would keep its place in the pool.
-        connect.map_sqlx_postgres_pool_opts(|pool| {
-            pool.after_release(|connection, _| {
-                Box::pin(async {
-                    let pong = tokio::time::timeout(LONGEST_PONG, connection.ping()).await;
-                    pong.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
-                        .map(|()| true)
+        if !is_sqlite {
+            let again = postgres_options(&url)?.options([("idle_in_transaction_session_timeout", &idle)]);
+            connect.map_sqlx_postgres_pool_opts(move |pool| {
+                let again = again.clone();
+                pool.after_release(move |connection, _| {
+                    let again = again.clone();
+                    Box::pin(async move { alive(connection, &again).await })
                 })
-            })
-        });
+            });
+        }
         if url.contains(":memory:") || url.contains("mode=memory") {
             // The database is gone with its only connection.
             connect.max_connections(1).min_connections(1).idle_timeout(None).max_lifetime(None);
@@ -200,7 +210,7 @@ impl SqlStore {
     /// Closes all connections, once their work is done.
     pub async fn close(&self) {
         // What can't be closed is closed by the end of the process.
-        let _ = self.db.clone().close().await;
+        let _ = select(pin!(self.db.clone().close()), futures_timer::Delay::new(LONGEST_CLOSE)).await;
     }
 
     /// Its countries.
@@ -284,11 +294,35 @@ impl SqlStore {
     }
 }
 
+fn postgres_options(url: &str) -> Result<PgConnectOptions, RepositoryError> {
+    // SeaORM's and sqlx' own words for a URL that they can't read repeat it, password and all.
+    let options = PgConnectOptions::from_str(url);
+    let options = options.map_err(|_| RepositoryError::Corrupt("the URL can't be read".into()))?;
+    let options = options.application_name(APPLICATION).disable_statement_logging();
+    Ok(options.options([("statement_timeout", STATEMENT_LIMIT.as_millis().to_string())]))
+}
+
+/// Sees to it that a connection that comes back to the pool is alive. sqlx itself asks it, and waits for
+/// the answer and then for its close as long as they take: one whose server has vanished would keep its
+/// place in the pool. Here another one takes it, as soon as there is a server again.
+async fn alive(connection: &mut PgConnection, options: &PgConnectOptions) -> Result<bool, SqlxError> {
+    if let Ok(pong) = tokio::time::timeout(LONGEST_PONG, connection.ping()).await {
+        return pong.map(|()| true);
+    }
+    loop {
+        if let Ok(Ok(another)) =
+            tokio::time::timeout(FIRST_CONNECT, PgConnection::connect_with(options)).await
+        {
+            *connection = another;
+            return Ok(true);
+        }
+        tokio::time::sleep(CONNECT_REST).await;
+    }
+}
+
 /// Connects once: a pool that can't connect says no more than that its time is up.
 async fn reach(url: &str) -> Result<(), RepositoryError> {
-    // SeaORM's and sqlx' own words for a URL that they can't read repeat it, password and all.
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|_| RepositoryError::Corrupt("the URL can't be read".into()))?;
+    let options = postgres_options(url)?;
     let place = format!("{}:{}", options.get_host(), options.get_port());
     let connect = PgConnection::connect_with(&options);
     match select(pin!(connect), futures_timer::Delay::new(FIRST_CONNECT)).await {
