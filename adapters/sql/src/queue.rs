@@ -29,7 +29,7 @@ const OVER: &str = "state = $2, ended_at = $1, lease_until = NULL";
 const SMALL: usize = 64 * 1024;
 
 /// Large traces that are written at once.
-const PENS: usize = 2;
+const PENS: usize = 1;
 
 /// The queue of one database.
 #[derive(Clone, Debug)]
