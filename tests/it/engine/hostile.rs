@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use malecon::domain::{CallFault, Received, RunState, TaskConfig};
 use rstest::rstest;
 
@@ -25,7 +24,10 @@ async fn runs(
     let target = Target::start(move |_| answer).await;
     let config = TaskConfig { timeout: TIMEOUT, ..Ground::config(&target, 1, None) };
     let task = ground.add(config).await;
-    let runs = join_all((0..count).map(|_| ground.run(task))).await;
+    let mut runs = vec![];
+    for _ in 0..count {
+        runs.push(ground.run(task).await);
+    }
     ground.all_over().await;
     let mut outcomes = vec![];
     for run in &runs {
