@@ -44,7 +44,7 @@ fn picture(answer: &Value) -> Result<PictureUrl, Wrong> {
         return Err(format!("its status is {:?}, not \"success\"", short(&status)));
     }
     let url = Url::parse(&message).ok().filter(|url| url.scheme() == "https");
-    let url = url.and_then(|url| PictureUrl::new(url));
+    let url = url.and_then(PictureUrl::new);
     url.ok_or_else(|| format!("message is {:?}, not the https URL of a picture", short(&message)))
 }
 
