@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::text::fold;
+use crate::text::{fold, fold_case};
 use crate::{Instant, Page, Sort};
 
 /// What a dog is called: 1 to 64 characters without blanks around them, none to control and no `/`,
@@ -38,7 +38,7 @@ impl DogName {
 
     /// The name as it is compared: no two dogs have it in common.
     pub fn folded(&self) -> String {
-        fold(&self.0)
+        fold_case(&self.0)
     }
 }
 
@@ -98,7 +98,7 @@ pub struct DogChange {
 pub enum DogSortKey {
     /// Number.
     Id,
-    /// Name, whatever its case and accents.
+    /// Name, whatever its case.
     Name,
     /// When it came.
     CreateDate,

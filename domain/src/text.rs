@@ -3,6 +3,17 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+/// Folds case alone, however letters with accents are composed.
+///
+/// ```
+/// assert_eq!(malecon_domain::text::fold_case("GROSSER Ñandú"), malecon_domain::text::fold_case("großer ÑANDÚ"));
+/// assert_ne!(malecon_domain::text::fold_case("Jose"), malecon_domain::text::fold_case("José"));
+/// ```
+pub fn fold_case(text: &str) -> String {
+    // By way of capitals, some letters are spelt with two: `ß`.
+    text.nfc().collect::<String>().to_uppercase().to_lowercase().nfc().collect()
+}
+
 /// Folds case and accents, so that `Åland`, `ALAND` and `aland` are the same text.
 ///
 /// Compatibility decomposition, combining marks dropped, lower case, and the Latin letters that do

@@ -43,7 +43,7 @@ pub enum DogWrite {
 ///
 /// # Contract
 /// - `a_dog_comes_back_as_it_was_added`: under its name and its number, without a picture.
-/// - `a_name_is_one_dogs`: whatever its case and accents; a second dog of it is `NameTaken` and leaves
+/// - `a_name_is_one_dogs`: whatever its case; a second dog of it is `NameTaken` and leaves
 ///   no run; of many that add it at once, one gets it.
 /// - `a_dog_comes_with_its_run`: which fetches the picture of that dog, whatever number its job had
 ///   before; it is queued, and those who wait for runs are woken.

@@ -190,12 +190,12 @@ async fn a_job_can_be_done_again_by_whoever_asked_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_may_have_any_letters_and_compare_without_case_and_accents() {
+async fn names_may_have_any_letters_and_compare_without_case() {
     let source = source().await;
     let malecon = start(&source, &[]).await;
     let client = &malecon.client;
     for (written, name, others) in [
-        ("%C3%91and%C3%BA", "Ñandú", vec!["nandu", "%c3%91AND%C3%9A", "Nandu%CC%81"]),
+        ("%C3%91and%C3%BA", "Ñandú", vec!["%c3%91AND%C3%9A", "N%CC%83andu%CC%81"]),
         ("%E3%83%9D%E3%83%81", "ポチ", vec!["%E3%83%9D%E3%83%81"]),
         ("%F0%9F%90%B6", "🐶", vec![]),
         ("100%25%3F%23%26%20%22dog%22", "100%?#& \"dog\"", vec!["100%25%3f%23&%20%22DOG%22"]),

@@ -54,7 +54,7 @@ impl DogApi {
 
     /// Show a dog
     ///
-    /// Names compare without case and accents. The ETag starts with the revision of what people say of the
+    /// Names compare without case. The ETag starts with the revision of what people say of the
     /// dog, and that alone is what `If-Match` looks at: a picture that comes is in nobody's way.
     #[oai(path = "/:name", method = "get", operation_id = "showDog")]
     async fn show(
@@ -74,8 +74,8 @@ impl DogApi {
 
     /// Add a dog
     ///
-    /// A name has 1 to 64 characters, none of them a `/`, and no other dog has it, whatever the case and
-    /// accents. The picture comes in the background: the job tells how it goes.
+    /// A name has 1 to 64 characters, none of them a `/`, and no other dog has it, whatever the
+    /// case. The picture comes in the background: the job tells how it goes.
     #[oai(path = "/:name", method = "post", operation_id = "addDog")]
     async fn add(
         &self,

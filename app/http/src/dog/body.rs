@@ -14,7 +14,7 @@ use crate::ready::rfc3339;
 pub(crate) struct DogBody {
     /// Its number.
     id: i64,
-    /// What it is called, like no other dog, whatever the case and accents.
+    /// What it is called, like no other dog, whatever the case.
     name: String,
     /// Where its picture is, once there is one.
     picture: Option<String>,
