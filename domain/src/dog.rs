@@ -36,9 +36,14 @@ impl DogName {
         &self.0
     }
 
-    /// The name as it is compared: no two dogs have it in common.
-    pub fn folded(&self) -> String {
+    /// The name without regard to case: no two dogs have it in common.
+    pub fn key(&self) -> String {
         fold_case(&self.0)
+    }
+
+    /// The name as it is sorted, without regard to case and accents.
+    pub fn folded(&self) -> String {
+        fold(&self.0)
     }
 }
 
@@ -98,7 +103,7 @@ pub struct DogChange {
 pub enum DogSortKey {
     /// Number.
     Id,
-    /// Name, whatever its case.
+    /// Name, whatever its case and accents.
     Name,
     /// When it came.
     CreateDate,

@@ -53,6 +53,7 @@ fn cut(name: &str) -> String {
     }
     let ending = name.rfind('.').map_or("", |dot| &name[dot..]);
     let ending = if ending.len() <= FileName::LONGEST_ENDING { ending } else { "" };
-    let room = name.floor_char_boundary(FileName::LONGEST - ending.len());
+    let most = FileName::LONGEST - ending.len();
+    let room = (0..=most).rev().find(|room| name.is_char_boundary(*room)).unwrap_or_default();
     format!("{}{ending}", &name[..room])
 }

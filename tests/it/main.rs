@@ -1,4 +1,5 @@
 //! The whole of Malecón, as its users meet it.
+#![expect(clippy::print_stdout, reason = "some tests tell figures to whoever runs them with --nocapture")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what is not there fails its test")]
 
 mod activities;

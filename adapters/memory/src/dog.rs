@@ -50,8 +50,8 @@ impl MemoryDogs {
 
 impl State {
     fn named(&self, name: &DogName) -> Option<&Dog> {
-        let folded = name.folded();
-        self.dogs.values().find(|dog| dog.name.folded() == folded)
+        let key = name.key();
+        self.dogs.values().find(|dog| dog.name.key() == key)
     }
 
     /// The dog, if it is there and has this revision; else what a write comes to.

@@ -56,7 +56,7 @@ impl DogRepository for SqlDogs {
     }
 
     async fn find(&self, name: &DogName) -> Result<Option<Dog>, RepositoryError> {
-        let row = Entity::find().filter(Column::NameFolded.eq(name.folded())).one(&self.db);
+        let row = Entity::find().filter(Column::NameKey.eq(name.key())).one(&self.db);
         row.await.map_err(classify)?.map(Dog::try_from).transpose()
     }
 

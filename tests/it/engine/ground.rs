@@ -7,7 +7,7 @@ use malecon::domain::{
     Attempt, AttemptEnd, HttpMethod, Instant, Principal, RetryRule, Run, RunQuery, RunState, Schedule,
     SuccessRule, TaskConfig, TaskDraft,
 };
-use malecon::{TaskService, UserInput};
+use malecon::{ServiceError, TaskService, UserInput};
 use malecon_server::wiring::{Wired, wire};
 use malecon_sql::testing::{TestDatabase, postgres};
 
@@ -104,9 +104,14 @@ impl Ground {
         self.tasks().add(&self.user, draft).await.unwrap().id
     }
 
-    /// A new run of a task.
+    /// A new run of a task, asked for again while the store is too busy: then none was made.
     pub async fn run(&self, task: i64) -> Run {
-        self.tasks().execute(&self.user, task, None).await.unwrap()
+        loop {
+            match self.tasks().execute(&self.user, task, None).await {
+                Err(ServiceError::Unavailable { retry_after, .. }) => tokio::time::sleep(retry_after).await,
+                run => return run.unwrap(),
+            }
+        }
     }
 
     /// A run as it is now.

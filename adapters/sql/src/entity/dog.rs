@@ -13,6 +13,7 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
     pub name: String,
+    pub name_key: String,
     pub name_folded: String,
     pub picture: Option<String>,
     pub created_at: i64,
@@ -31,6 +32,7 @@ pub fn row(dog: &NewDog) -> ActiveModel {
     ActiveModel {
         id: NotSet,
         name: Set(dog.name.as_str().to_owned()),
+        name_key: Set(dog.name.key()),
         name_folded: Set(dog.name.folded()),
         picture: Set(None),
         created_at: Set(dog.at.timestamp_micros()),

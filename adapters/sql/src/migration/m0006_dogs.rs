@@ -3,11 +3,12 @@
 super::sql_step!(
     "m0006_dogs",
     [
-        // Each name is one dog's, whatever its case and accents. A dog stays when its owner goes.
+        // Each name is one dog's, whatever its case. A dog stays when its owner goes.
         "CREATE TABLE dogs (
             id ID,
             name TEXT NOT NULL,
-            name_folded TEXT NOT NULL UNIQUE,
+            name_key TEXT NOT NULL UNIQUE,
+            name_folded TEXT NOT NULL,
             picture TEXT,
             created_at BIGINT NOT NULL,
             is_adopted BOOLEAN NOT NULL,

@@ -19,8 +19,8 @@ pub(crate) const LIST: &[Param] = &[
     Param {
         name: "sort",
         kind: Kind::Order(sort_keys),
-        about: "Sort keys separated by commas, `-` before one for descending; names compare without \
-                case; the number decides between equals",
+        about: "Sort keys separated by commas, `-` before one for descending; names compare without case \
+                and accents; the number decides between equals",
     },
     FIELDS,
     PAGE,

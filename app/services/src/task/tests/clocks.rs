@@ -89,7 +89,7 @@ async fn who_has_a_wrong_clock_makes_each_run_when_it_is_due(#[case] hours: &[i6
     let bench = Bench::new().await;
     let task = scheduled(&bench, "* * * * * *", "UTC").await;
     let processes = processes(&bench, hours);
-    look(&bench, &processes, SECOND * 0, 1).await;
+    look(&bench, &processes, Duration::ZERO, 1).await;
     let start = bench.clock.now();
     look(&bench, &processes, SECOND / 4, 4 * 60).await;
     let wanted: Vec<_> = (1..=60).map(|second| start + TimeDelta::seconds(second)).collect();
