@@ -19,6 +19,7 @@ mod movies;
 mod openapi;
 mod outage;
 mod permissions;
+mod readme;
 mod report;
 mod smtp;
 mod support;
