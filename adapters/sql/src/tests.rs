@@ -1,10 +1,12 @@
 //! The contract suites on SQLite, and what is ours alone.
 
-use malecon_domain::Role;
+use std::time::Duration;
+
+use malecon_domain::{Job, NewRun, Role};
 use malecon_ports::contract::schedule::scheduled;
 use malecon_ports::contract::session::refresh;
 use malecon_ports::contract::user::{UserStore, add};
-use malecon_ports::{RepositoryError, ScheduleRepository, TaskRepository};
+use malecon_ports::{RepositoryError, RunRepository, ScheduleRepository, TaskQueue, TaskRepository};
 use sea_orm::{ConnectionTrait, DatabaseConnection, QueryTrait, Statement};
 
 use crate::queue::take_sql;
@@ -194,4 +196,34 @@ async fn a_schedule_that_cannot_be_read_is_told_once() {
     let changed = db.store.tasks().change(ana, broken.id, &good.draft, None, good.updated_at).await;
     changed.unwrap();
     assert_eq!(due().await.unwrap()[0].task.id, broken.id);
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_be_read_is_failed_and_in_nobodys_way() {
+    let db = sqlite().await;
+    let new = |n: u128| NewRun {
+        id: uuid::Uuid::from_u128(n),
+        owner: None,
+        task_id: None,
+        job: Job::Sync,
+        lane: "sync".to_owned(),
+        max_attempts: 3,
+        delay: Duration::ZERO,
+        once: None,
+        replayed_from: None,
+    };
+    for n in [1, 2] {
+        db.store.runs().add(&new(n)).await.unwrap();
+    }
+    let sql = "UPDATE runs SET job = '\"of a later version\"' WHERE id LIKE '%1'";
+    db.store.db.execute_unprepared(sql).await.unwrap();
+    let claim = async || db.store.queue().claim(&[], Duration::from_secs(60)).await;
+    assert!(matches!(claim().await, Err(RepositoryError::Corrupt(_))), "it is told once");
+    assert_eq!(claim().await.unwrap().map(|run| run.id), Some(new(2).id));
+    assert_eq!(claim().await.unwrap(), None);
+    let row = "SELECT COUNT(*) AS n FROM runs JOIN attempts ON run_id = id \
+               WHERE state = 'failed' AND outcome = 'failed' AND attempts.ended_at IS NOT NULL";
+    let statement = Statement::from_string(db.store.db.get_database_backend(), row);
+    let row = db.store.db.query_one_raw(statement).await.unwrap().unwrap();
+    assert_eq!(row.try_get::<i64>("", "n").unwrap(), 1);
 }
