@@ -227,6 +227,18 @@ pub struct Trace {
     pub result: Option<String>,
 }
 
+impl Trace {
+    /// Of an attempt that came to this.
+    pub fn of_success(result: impl Into<String>) -> Self {
+        Self { result: Some(result.into()), ..Self::default() }
+    }
+
+    /// Of one that failed for this reason.
+    pub fn of_failure(reason: impl Into<String>) -> Self {
+        Self { reason: Some(reason.into()), ..Self::default() }
+    }
+}
+
 /// One attempt of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {

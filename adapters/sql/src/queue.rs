@@ -50,18 +50,31 @@ impl SqlQueue {
         let is_large = trace.received.as_ref().is_some_and(|received| received.body.len() > SMALL);
         if is_large { self.pens.acquire().await.ok() } else { None }
     }
+
+    /// Takes this run, or the one that has been due longest.
+    async fn claim_any(
+        &self,
+        id: Option<RunId>,
+        full: &[String],
+        lease: Duration,
+    ) -> Result<Option<Run>, RepositoryError> {
+        let transaction = begin(&self.db).await?;
+        let now = clock(&transaction).await?;
+        // Whoever looks through the table also finds what others have left.
+        if id.is_none() {
+            free_lapsed(&transaction, now, &self.bell).await?;
+        }
+        let run = take(&transaction, id, full, now, lease).await?;
+        transaction.commit().await.map_err(classify)?;
+        // One that can't be read was ended with its claim: it would be in everybody's way for ever.
+        run.transpose()
+    }
 }
 
 #[async_trait]
 impl TaskQueue for SqlQueue {
     async fn claim(&self, full: &[String], lease: Duration) -> Result<Option<Run>, RepositoryError> {
-        let transaction = begin(&self.db).await?;
-        let now = clock(&transaction).await?;
-        free_lapsed(&transaction, now, &self.bell).await?;
-        let run = take(&transaction, None, full, now, lease).await?;
-        transaction.commit().await.map_err(classify)?;
-        // One that can't be read was ended with its claim: it would be in everybody's way for ever.
-        run.transpose()
+        self.claim_any(None, full, lease).await
     }
 
     async fn claim_one(
@@ -70,11 +83,7 @@ impl TaskQueue for SqlQueue {
         full: &[String],
         lease: Duration,
     ) -> Result<Option<Run>, RepositoryError> {
-        let transaction = begin(&self.db).await?;
-        let now = clock(&transaction).await?;
-        let run = take(&transaction, Some(id), full, now, lease).await?;
-        transaction.commit().await.map_err(classify)?;
-        run.transpose()
+        self.claim_any(Some(id), full, lease).await
     }
 
     async fn renew(&self, lease: &RunLease, time: Duration) -> Result<Hold, RepositoryError> {

@@ -16,8 +16,8 @@ use sea_orm::{ConnectionTrait, Database, DatabaseTransaction};
 use crate::store::begin;
 use crate::{
     SqlActivityRepository, SqlCountryRepository, SqlDogs, SqlFavoriteRepository, SqlKeyRepository, SqlLock,
-    SqlMovieRepository, SqlOptions, SqlQueue, SqlRatingRepository, SqlRuns, SqlSchedules,
-    SqlSessionRepository, SqlStore, SqlTasks, SqlTokenRepository, SqlUserRepository,
+    SqlMovieRepository, SqlOptions, SqlRatingRepository, SqlRuns, SqlSchedules, SqlSessionRepository,
+    SqlStore, SqlTasks, SqlTokenRepository, SqlUserRepository,
 };
 
 /// A migrated database that nobody else uses; it is dropped with its owner.
@@ -38,7 +38,7 @@ pub struct TestDatabase {
     schedules: SqlSchedules,
     runs: SqlRuns,
     dogs: SqlDogs,
-    queue: SqlQueue,
+    queue: Box<dyn TaskQueue>,
     /// The server and the name of what is to be dropped there.
     dropped: Option<(String, String)>,
 }
@@ -62,11 +62,19 @@ impl TestDatabase {
             schedules: store.schedules(),
             runs: store.runs(),
             dogs: store.dogs(),
-            queue: store.queue(),
+            queue: Box::new(store.queue()),
             store,
             url,
             dropped,
         }
+    }
+
+    /// The same, where this queue takes up what another store of the database adds.
+    #[must_use]
+    pub fn told_by(mut self, store: &SqlStore, queue: impl TaskQueue + 'static) -> Self {
+        (self.runs, self.schedules, self.dogs) = (store.runs(), store.schedules(), store.dogs());
+        self.queue = Box::new(queue);
+        self
     }
 }
 
@@ -200,7 +208,7 @@ impl TaskStore for TestDatabase {
     }
 
     fn queue(&self) -> &dyn TaskQueue {
-        &self.queue
+        &*self.queue
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use malecon_domain::{Job, NewRun, Role};
+use malecon_domain::Role;
+use malecon_ports::contract::run::new_run;
 use malecon_ports::contract::schedule::scheduled;
 use malecon_ports::contract::session::refresh;
 use malecon_ports::contract::user::{UserStore, add};
@@ -201,25 +202,14 @@ async fn a_schedule_that_cannot_be_read_is_told_once() {
 #[tokio::test]
 async fn a_run_that_cannot_be_read_is_failed_and_in_nobodys_way() {
     let db = sqlite().await;
-    let new = |n: u128| NewRun {
-        id: uuid::Uuid::from_u128(n),
-        owner: None,
-        task_id: None,
-        job: Job::Sync,
-        lane: "sync".to_owned(),
-        max_attempts: 3,
-        delay: Duration::ZERO,
-        once: None,
-        replayed_from: None,
-    };
     for n in [1, 2] {
-        db.store.runs().add(&new(n)).await.unwrap();
+        db.store.runs().add(&new_run(n)).await.unwrap();
     }
     let sql = "UPDATE runs SET job = '\"of a later version\"' WHERE id LIKE '%1'";
     db.store.db.execute_unprepared(sql).await.unwrap();
     let claim = async || db.store.queue().claim(&[], Duration::from_secs(60)).await;
     assert!(matches!(claim().await, Err(RepositoryError::Corrupt(_))), "it is told once");
-    assert_eq!(claim().await.unwrap().map(|run| run.id), Some(new(2).id));
+    assert_eq!(claim().await.unwrap().map(|run| run.id), Some(new_run(2).id));
     assert_eq!(claim().await.unwrap(), None);
     let row = "SELECT COUNT(*) AS n FROM runs JOIN attempts ON run_id = id \
                WHERE state = 'failed' AND outcome = 'failed' AND attempts.ended_at IS NOT NULL";

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use malecon::{CountryService, JobService, MovieService, Plan, ReportService, TaskService};
+use malecon::{CountryService, JobService, MovieService, Plan, ReportService, ServiceError, TaskService};
 use malecon_queue::TicketQueue;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
@@ -55,17 +55,26 @@ pub async fn follow(countries: CountryService) {
     }
 }
 
+/// What a look at the database found; when there is no answer in time, or none that is any good, one line
+/// says so.
+async fn looked<T>(what: &str, look: impl Future<Output = Result<T, ServiceError>>) -> Option<T> {
+    match timeout(LONGEST_LOOK, look).await {
+        Ok(Ok(found)) => return Some(found),
+        Ok(Err(error)) => {
+            tracing::warn!(what, error = &error as &dyn Error, "the database can't be looked at")
+        }
+        Err(_) => tracing::warn!(what, "the database says nothing"),
+    }
+    None
+}
+
 /// Makes the runs of the program's own plans, for ever.
 pub async fn plan(jobs: JobService, mut plans: Vec<Plan>) {
     let mut ticks = interval(PLAN_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match timeout(LONGEST_LOOK, jobs.tick_unattended(&mut plans)).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!(error = &error as &dyn Error, "no plan can be looked at"),
-            Err(_) => tracing::warn!("the database says nothing of plans"),
-        }
+        looked("plans", jobs.tick_unattended(&mut plans)).await;
     }
 }
 
@@ -75,10 +84,8 @@ pub async fn report(reports: ReportService) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match reports.tick_unattended().await {
-            Ok(false) => {}
-            Ok(true) => tracing::info!("it is time for the report of today"),
-            Err(error) => tracing::warn!(error = &error as &dyn Error, "no report can be made"),
+        if looked("the report", reports.tick_unattended()).await == Some(true) {
+            tracing::info!("it is time for the report of today");
         }
     }
 }
@@ -113,13 +120,8 @@ pub async fn tick(tasks: TaskService) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match timeout(LONGEST_LOOK, tasks.tick_unattended()).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(error = &error as &dyn Error, "no schedule can be looked at");
-                sleep(Duration::from_secs(1)).await;
-            }
-            Err(_) => tracing::warn!("the database says nothing of schedules"),
+        if looked("schedules", tasks.tick_unattended()).await.is_none() {
+            sleep(Duration::from_secs(1)).await;
         }
     }
 }
@@ -143,11 +145,9 @@ pub async fn look_after_runs(tasks: TaskService, keep: Duration) {
         if tick != 0 {
             continue;
         }
-        match timeout(LONGEST_LOOK, tasks.prune_unattended(keep)).await {
-            Ok(Ok(0)) => {}
-            Ok(Ok(removed)) => tracing::info!(removed, "removed old runs"),
-            Ok(Err(error)) => tracing::warn!(error = &error as &dyn Error, "old runs were not removed"),
-            Err(_) => tracing::warn!("not all old runs were removed"),
+        match looked("old runs", tasks.prune_unattended(keep)).await {
+            Some(0) | None => {}
+            Some(removed) => tracing::info!(removed, "removed old runs"),
         }
     }
 }

@@ -200,15 +200,14 @@ struct Postman(ReportService);
 impl JobHandler for Postman {
     async fn attempt(&self, run: &Run) -> Result<(Next, Trace), ServiceError> {
         let Self(reports) = self;
-        let failed = |reason: String| Trace { reason: Some(reason), ..Trace::default() };
         let Some(post) = &reports.post else {
-            let reason = "this process is not told who mails to whom".to_owned();
-            return Ok((reports.again(run).await, failed(reason)));
+            let reason = "this process is not told who mails to whom";
+            return Ok((reports.again(run).await, Trace::of_failure(reason)));
         };
         let (mail, count) = match reports.mail(run, post).await {
             Ok(written) => written,
             Err(error @ ServiceError::Unavailable { .. }) => {
-                return Ok((reports.again(run).await, failed(error.to_string())));
+                return Ok((reports.again(run).await, Trace::of_failure(error.to_string())));
             }
             Err(error) => return Err(error),
         };
@@ -226,9 +225,11 @@ impl JobHandler for Postman {
             }
             Err(MailError { fault: MailFault::Refused, reason }) => {
                 tracing::error!(run = %run.id, reason, "the report is refused");
-                (Next::Over(AttemptEnd::Failed), failed(reason))
+                (Next::Over(AttemptEnd::Failed), Trace::of_failure(reason))
             }
-            Err(MailError { fault: MailFault::Later, reason }) => (reports.again(run).await, failed(reason)),
+            Err(MailError { fault: MailFault::Later, reason }) => {
+                (reports.again(run).await, Trace::of_failure(reason))
+            }
         })
     }
 }

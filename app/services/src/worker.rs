@@ -152,15 +152,14 @@ impl Worker {
     async fn attempt(&self, run: &Run) -> (Next, Trace) {
         let kind = run.job.kind();
         let Some(handler) = self.handlers.get(&kind) else {
-            let reason = Some(format!("this program does no {}", kind.name()));
-            return (Next::Again(UNKNOWN_REST), Trace { reason, ..Trace::default() });
+            let reason = format!("this program does no {}", kind.name());
+            return (Next::Again(UNKNOWN_REST), Trace::of_failure(reason));
         };
         match handler.attempt(run).await {
             Ok(done) => done,
             Err(error) => {
                 tracing::warn!(run = %run.id, error = &error as &dyn Error, "a run could not be begun");
-                let reason = Some("the program could not begin it".to_owned());
-                (Next::Again(STORE_REST), Trace { reason, ..Trace::default() })
+                (Next::Again(STORE_REST), Trace::of_failure("the program could not begin it"))
             }
         }
     }

@@ -13,8 +13,9 @@ use malecon_domain::{
     RunQuery, RunState, RunTally, Sent, Trace,
 };
 
+pub use self::steps::new_run;
 use self::steps::{LONG, SHORT, attempts, claim, claim_next, ends, finish, id, lease, renew, the_run, write};
-pub(super) use self::steps::{add_run, cancel, find_run, finish_next, new_run};
+pub(super) use self::steps::{add_run, cancel, find_run, finish_next};
 use super::task::{NOBODY, TaskStore, full, remove, run_of, task, user};
 use super::user::CROWD;
 use crate::{Hold, RepositoryError, RunLease, RunWrite};

@@ -3,23 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use malecon::domain::{Job, NewRun, RunId};
+use malecon::domain::RunId;
+use malecon_ports::TaskQueue;
+use malecon_ports::contract::run::new_run;
 use malecon_ports::contract::task::TaskStore;
-use malecon_ports::contract::user::UserStore;
-use malecon_ports::{
-    KeyRepository, RunRepository, ScheduleRepository, SessionRepository, TaskQueue, TaskRepository,
-    TokenRepository, UserRepository,
-};
 use malecon_queue::{TICKET, TicketQueue};
 use malecon_sql::testing::{TestDatabase, postgres};
-use malecon_sql::{SqlOptions, SqlRuns, SqlSchedules, SqlStore};
+use malecon_sql::{SqlOptions, SqlStore};
 use tokio::task::JoinHandle;
 
 /// A database, and a process that fetches tickets.
 struct Ticketed {
     database: TestDatabase,
-    runs: SqlRuns,
-    schedules: SqlSchedules,
     queue: TicketQueue,
     fetching: JoinHandle<()>,
 }
@@ -39,72 +34,15 @@ fn fetch(queue: &TicketQueue) -> JoinHandle<()> {
 async fn fresh() -> Ticketed {
     let database = postgres(env!("TEST_DATABASE_URL")).await;
     let (store, queue) = queue(&database).await;
-    let (runs, schedules) = (store.runs(), store.schedules());
-    Ticketed { database, runs, schedules, fetching: fetch(&queue), queue }
-}
-
-impl Drop for Ticketed {
-    fn drop(&mut self) {
-        self.fetching.abort();
-    }
-}
-
-impl TaskStore for Ticketed {
-    fn tasks(&self) -> &dyn TaskRepository {
-        TaskStore::tasks(&self.database)
-    }
-
-    fn schedules(&self) -> &dyn ScheduleRepository {
-        &self.schedules
-    }
-
-    fn runs(&self) -> &dyn RunRepository {
-        &self.runs
-    }
-
-    fn queue(&self) -> &dyn TaskQueue {
-        &self.queue
-    }
-}
-
-impl UserStore for Ticketed {
-    fn users(&self) -> &dyn UserRepository {
-        UserStore::users(&self.database)
-    }
-
-    fn tokens(&self) -> &dyn TokenRepository {
-        UserStore::tokens(&self.database)
-    }
-
-    fn sessions(&self) -> &dyn SessionRepository {
-        UserStore::sessions(&self.database)
-    }
-
-    fn keys(&self) -> &dyn KeyRepository {
-        UserStore::keys(&self.database)
-    }
+    Ticketed { database: database.told_by(&store, queue.clone()), fetching: fetch(&queue), queue }
 }
 
 malecon_ports::run_contract!(
-    fresh().await, #[cfg_attr(not(postgres), ignore = "needs TEST_DATABASE_URL")]
+    fresh().await.database, #[cfg_attr(not(postgres), ignore = "needs TEST_DATABASE_URL")]
 );
 
 /// Longer than anything takes here.
 const LONG: Duration = Duration::from_secs(60);
-
-fn run() -> NewRun {
-    NewRun {
-        id: uuid::Uuid::now_v7(),
-        owner: None,
-        task_id: None,
-        job: Job::Sync,
-        lane: "sync".to_owned(),
-        max_attempts: 3,
-        delay: Duration::ZERO,
-        once: None,
-        replayed_from: None,
-    }
-}
 
 /// Waits until this run is claimed by the queue, which is told of it.
 async fn is_claimed(queue: &TicketQueue, id: RunId) {
@@ -126,8 +64,8 @@ async fn another_process_is_told_at_once() {
     here.fetching.abort();
     let (_, there) = queue(&here.database).await;
     let fetching = fetch(&there);
-    let new = run();
-    here.runs.add(&new).await.unwrap();
+    let new = new_run(1);
+    here.database.runs().add(&new).await.unwrap();
     is_claimed(&there, new.id).await;
     fetching.abort();
 }
@@ -142,13 +80,13 @@ async fn tickets_that_mean_nothing_are_dropped_and_lost_ones_cost_no_run() {
         let add = "SELECT malecon_queue.add_job('run', $1::json, max_attempts => 1::smallint)";
         sqlx::query(add).bind(payload).execute(&pool).await.unwrap();
     }
-    let new = run();
-    store.runs.add(&new).await.unwrap();
+    let new = new_run(1);
+    store.database.runs().add(&new).await.unwrap();
     is_claimed(&store.queue, new.id).await;
 
     store.fetching.abort();
-    let lost = run();
-    store.runs.add(&lost).await.unwrap();
+    let lost = new_run(2);
+    store.database.runs().add(&lost).await.unwrap();
     sqlx::query("DELETE FROM malecon_queue._private_jobs").execute(&pool).await.unwrap();
     assert_eq!(store.queue.claim(&[], LONG).await.unwrap().map(|run| run.id), Some(lost.id));
 }
@@ -161,11 +99,11 @@ async fn fetching_goes_on_when_the_database_cuts_it_off() {
     let pool = admin.postgres_pool().unwrap();
     let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    for _ in 0..3 {
+    for n in 0..3 {
         sqlx::query(cut).execute(&pool).await.unwrap();
         // A connection that was cut is known by failing once.
-        let new = run();
-        while store.runs.add(&new).await.is_err() {}
+        let new = new_run(n);
+        while store.database.runs().add(&new).await.is_err() {}
         is_claimed(&store.queue, new.id).await;
     }
 }

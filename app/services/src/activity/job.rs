@@ -4,7 +4,9 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use malecon_domain::{ActivityBatch, ActivityPlan, AttemptEnd, CountryCode, Job, Next, Run, Trace};
+use malecon_domain::{
+    ActivityBatch, ActivityPlan, AttemptEnd, CountryCode, Job, Next, RetryRule, Run, Trace,
+};
 use malecon_ports::GatewayError;
 
 use super::ActivityService;
@@ -12,9 +14,6 @@ use crate::ServiceError;
 use crate::error::chain;
 use crate::job::backoff;
 use crate::worker::JobHandler;
-
-/// The longest time that the source may ask us to leave it alone.
-const LONGEST_REST: Duration = Duration::from_secs(60 * 60);
 
 impl ActivityService {
     /// Who does [`Job::Activities`], for a [`Worker`](crate::Worker).
@@ -76,7 +75,7 @@ impl Fetch {
     fn after(&self, error: &GatewayError, attempt: u32) -> Next {
         match error {
             GatewayError::RateLimited { retry_after } => {
-                let rest = retry_after.unwrap_or_default().min(LONGEST_REST);
+                let rest = retry_after.unwrap_or_default().min(RetryRule::LONGEST_WAIT);
                 let until = self.0.ports.clock.now() + rest;
                 *self.0.rests_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
                 Next::Again(rest + backoff(attempt))
@@ -95,9 +94,9 @@ impl Fetch {
 }
 
 fn succeeded(result: String) -> Done {
-    (Next::Over(AttemptEnd::Succeeded), Trace { result: Some(result), ..Trace::default() })
+    (Next::Over(AttemptEnd::Succeeded), Trace::of_success(result))
 }
 
 fn failed(next: Next, reason: String) -> Done {
-    (next, Trace { reason: Some(reason), ..Trace::default() })
+    (next, Trace::of_failure(reason))
 }

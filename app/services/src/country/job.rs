@@ -30,8 +30,7 @@ impl JobHandler for Mirror {
         let report = match self.0.sync_unattended().await {
             Ok(report) => report,
             Err(ServiceError::Conflict { detail, .. }) => {
-                let trace = Trace { result: Some(detail), ..Trace::default() };
-                return Ok((Next::Over(AttemptEnd::Succeeded), trace));
+                return Ok((Next::Over(AttemptEnd::Succeeded), Trace::of_success(detail)));
             }
             Err(error) => return Err(error),
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use malecon_domain::{AttemptEnd, Job, Next, PictureUrl, Run, Trace};
+use malecon_domain::{AttemptEnd, Job, Next, PictureUrl, RetryRule, Run, Trace};
 use malecon_ports::GatewayError;
 
 use super::{DogPorts, DogService};
@@ -15,9 +15,6 @@ use crate::worker::JobHandler;
 
 /// Seconds of the chore that comes with each dog.
 const COMPLEXITY: u32 = 1;
-
-/// The longest wait that somebody else may ask for.
-const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
 
 impl DogService {
     /// Who does [`Job::Picture`], for a [`Worker`](crate::Worker).
@@ -65,13 +62,15 @@ fn gone() -> (Next, Trace) {
 }
 
 fn succeeded(result: String) -> (Next, Trace) {
-    (Next::Over(AttemptEnd::Succeeded), Trace { result: Some(result), ..Trace::default() })
+    (Next::Over(AttemptEnd::Succeeded), Trace::of_success(result))
 }
 
 /// It is tried again, whatever has failed: an outage can look like anything.
 fn again(run: &Run, who: &str, error: &GatewayError) -> (Next, Trace) {
     let asked = match error {
-        GatewayError::RateLimited { retry_after } => retry_after.unwrap_or_default().min(LONGEST_WAIT),
+        GatewayError::RateLimited { retry_after } => {
+            retry_after.unwrap_or_default().min(RetryRule::LONGEST_WAIT)
+        }
         GatewayError::Unavailable(_) | GatewayError::Refused(_) | GatewayError::Malformed(_) => {
             Duration::ZERO
         }
@@ -83,5 +82,5 @@ fn again(run: &Run, who: &str, error: &GatewayError) -> (Next, Trace) {
         GatewayError::Refused(_) => format!("{who} refuses{cause}"),
         GatewayError::Malformed(_) => format!("{who} answers what makes no sense{cause}"),
     };
-    (Next::Again(backoff(run.attempts).max(asked)), Trace { reason: Some(reason), ..Trace::default() })
+    (Next::Again(backoff(run.attempts).max(asked)), Trace::of_failure(reason))
 }
