@@ -1,4 +1,4 @@
-//! Tells the tests which servers there are: a test whose server is missing is ignored, and counted so.
+//! Tells the tests which servers there are, and what they may do: a test whose server is missing is ignored, and counted so.
 
 fn main() {
     println!("cargo:rustc-check-cfg=cfg(postgres)");
@@ -12,4 +12,18 @@ fn main() {
         }
         println!("cargo:rustc-env={variable}={value}");
     }
+    println!("cargo:rustc-check-cfg=cfg(tmpfs)");
+    if mounts() {
+        println!("cargo:rustc-cfg=tmpfs");
+    }
+}
+
+/// Whether a small file system can be mounted, for disks that are full.
+fn mounts() -> bool {
+    #[expect(clippy::disallowed_methods, reason = "a build script has no other settings")]
+    let folder = std::path::PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default()).join("tmpfs");
+    let run = |command: &mut std::process::Command| command.output().is_ok_and(|done| done.status.success());
+    let is_mounted = std::fs::create_dir_all(&folder).is_ok()
+        && run(std::process::Command::new("mount").args(["-t", "tmpfs", "tmpfs"]).arg(&folder));
+    is_mounted && run(std::process::Command::new("umount").arg(&folder))
 }

@@ -2,6 +2,7 @@
 //! and a target that counts what reaches it.
 
 mod clocks;
+mod disk;
 mod dogs;
 pub mod ground;
 mod hostile;

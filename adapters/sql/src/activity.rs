@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use malecon_domain::{Activity, ActivityState, Instant, RunId};
 use malecon_ports::{ActivityRepository, RepositoryError};
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm::ConnectionTrait;
 
+use crate::db::Db;
 use crate::entity::activity::{read, write};
 use crate::entity::country::instant;
 use crate::error::classify;
@@ -13,11 +14,11 @@ use crate::movie::{execute, statement};
 /// The activities of one database.
 #[derive(Clone, Debug)]
 pub struct SqlActivityRepository {
-    db: DatabaseConnection,
+    db: Db,
 }
 
 impl SqlActivityRepository {
-    pub(crate) fn new(db: DatabaseConnection) -> Self {
+    pub(crate) fn new(db: Db) -> Self {
         Self { db }
     }
 }
@@ -53,13 +54,14 @@ impl ActivityRepository for SqlActivityRepository {
         activities: &[Activity],
         at: Instant,
     ) -> Result<(), RepositoryError> {
+        let db = self.db.in_background();
         let sql = "INSERT INTO activities (country, fetched_at, total, list) VALUES ($1, $2, $3, $4) \
                    ON CONFLICT (country) DO UPDATE SET fetched_at = excluded.fetched_at, \
                    total = excluded.total, list = excluded.list \
                    WHERE activities.fetched_at IS NULL OR activities.fetched_at <= excluded.fetched_at";
         let total = i64::try_from(activities.len()).unwrap_or(i64::MAX);
         let values = [country.into(), at.timestamp_micros().into(), total.into(), write(activities)?.into()];
-        execute(&self.db, sql, values).await.map(|_| ())
+        execute(&db, sql, values).await.map(|_| ())
     }
 
     async fn note(&self, country: &str, run: RunId) -> Result<(), RepositoryError> {

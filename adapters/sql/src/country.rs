@@ -12,16 +12,17 @@ use sea_orm::ActiveModelTrait;
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Func, NullOrdering, OnConflict};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, ExprTrait,
-    IntoActiveModel, Iterable, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, Iterable,
+    Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
+use crate::db::Db;
 use crate::entity::country::{Column, Entity, Stored, instant, row};
 use crate::entity::report::ReportJson;
 use crate::entity::state;
 use crate::error::classify;
 use crate::lock::is_current;
-use crate::store::{begin, one};
+use crate::store::one;
 
 /// Rows of one upsert: 20 parameters each, under SQLite's 32,766.
 const CHUNK: usize = 1_000;
@@ -29,11 +30,11 @@ const CHUNK: usize = 1_000;
 /// The countries of one database.
 #[derive(Clone, Debug)]
 pub struct SqlCountryRepository {
-    db: DatabaseConnection,
+    db: Db,
 }
 
 impl SqlCountryRepository {
-    pub(crate) fn new(db: DatabaseConnection) -> Self {
+    pub(crate) fn new(db: Db) -> Self {
         Self { db }
     }
 }
@@ -72,8 +73,9 @@ impl CountryRepository for SqlCountryRepository {
     }
 
     async fn all(&self) -> Result<Vec<StoredCountry>, RepositoryError> {
+        let db = self.db.in_background();
         let all = Entity::find().order_by_asc(Column::Cca3).into_partial_model::<Stored>();
-        stored(all.all(&self.db).await.map_err(classify)?)
+        stored(all.all(&db).await.map_err(classify)?)
     }
 
     async fn version(&self) -> Result<DataVersion, RepositoryError> {
@@ -81,12 +83,13 @@ impl CountryRepository for SqlCountryRepository {
     }
 
     async fn apply(&self, write: &SyncWrite) -> Result<DataVersion, RepositoryError> {
+        let db = self.db.in_background();
         // One statement can't write one row twice: the last of a country's records is the one.
         let upserts: BTreeMap<&str, &Country> = write.upserts.iter().map(|c| (c.cca3.as_str(), c)).collect();
         let rows = upserts.values().map(|country| row(country, write.at)).collect::<Result<Vec<_>, _>>()?;
         let report = serde_json::to_string(&ReportJson::from(&write.report))
             .map_err(|error| RepositoryError::Corrupt(error.into()))?;
-        let transaction = begin(&self.db).await?;
+        let transaction = db.begin().await?;
         if !is_current(&transaction, &write.lease).await.map_err(classify)? {
             return Err(RepositoryError::Conflict(format!("the lease {} was lost", write.lease.name)));
         }

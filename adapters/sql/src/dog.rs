@@ -8,27 +8,28 @@ use malecon_ports::{DogAdded, DogRepository, DogWrite, NewDog, RepositoryError};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::LockType;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait,
-    IntoActiveModel, ModelTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel,
+    ModelTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
 use crate::bell::Bell;
+use crate::db::Db;
 use crate::entity::dog::{Column, Entity, Model, row};
 use crate::entity::user;
 use crate::error::classify;
 use crate::movie::execute;
 use crate::run::{hold, insert};
-use crate::store::{begin, clock};
+use crate::store::clock;
 
 /// The dogs of one database.
 #[derive(Clone, Debug)]
 pub struct SqlDogs {
-    db: DatabaseConnection,
+    db: Db,
     bell: Bell,
 }
 
 impl SqlDogs {
-    pub(crate) fn new(db: DatabaseConnection, bell: Bell) -> Self {
+    pub(crate) fn new(db: Db, bell: Bell) -> Self {
         Self { db, bell }
     }
 }
@@ -36,7 +37,7 @@ impl SqlDogs {
 #[async_trait]
 impl DogRepository for SqlDogs {
     async fn add(&self, dog: &NewDog, run: &NewRun) -> Result<DogAdded, RepositoryError> {
-        let transaction = begin(&self.db).await?;
+        let transaction = self.db.begin().await?;
         hold_both(&transaction, run.owner, dog.owner).await?;
         let dog: Dog = match row(dog).insert(&transaction).await.map_err(classify) {
             Ok(row) => row.try_into()?,
@@ -78,7 +79,7 @@ impl DogRepository for SqlDogs {
     }
 
     async fn change(&self, id: i64, change: &DogChange, revision: i64) -> Result<DogWrite, RepositoryError> {
-        let transaction = begin(&self.db).await?;
+        let transaction = self.db.begin().await?;
         // Before the dog: whoever removes a user goes from there to its dogs.
         hold(&transaction, change.owner.flatten()).await?;
         let row = match expected(&transaction, id, revision).await? {
@@ -99,12 +100,13 @@ impl DogRepository for SqlDogs {
     }
 
     async fn set_picture(&self, id: i64, picture: &PictureUrl) -> Result<bool, RepositoryError> {
+        let db = self.db.in_background();
         let sql = "UPDATE dogs SET picture = $1 WHERE id = $2";
-        Ok(execute(&self.db, sql, [picture.as_str().into(), id.into()]).await? == 1)
+        Ok(execute(&db, sql, [picture.as_str().into(), id.into()]).await? == 1)
     }
 
     async fn remove(&self, id: i64, revision: i64) -> Result<DogWrite, RepositoryError> {
-        let transaction = begin(&self.db).await?;
+        let transaction = self.db.begin().await?;
         let row = match expected(&transaction, id, revision).await? {
             Ok(row) => row,
             Err(write) => return Ok(write),

@@ -3,11 +3,10 @@
 use async_trait::async_trait;
 use malecon_domain::{Favorite, Instant, Movie, MovieQuery, Paged};
 use malecon_ports::{FavoriteRepository, RepositoryError};
-use sea_orm::DatabaseConnection;
 
+use crate::db::Db;
 use crate::error::classify;
 use crate::movie::{List, execute, keep};
-use crate::store::begin;
 
 const LIST: List = List {
     table: "favorites",
@@ -18,11 +17,11 @@ const LIST: List = List {
 /// The favorites of one database.
 #[derive(Clone, Debug)]
 pub struct SqlFavoriteRepository {
-    db: DatabaseConnection,
+    db: Db,
 }
 
 impl SqlFavoriteRepository {
-    pub(crate) fn new(db: DatabaseConnection) -> Self {
+    pub(crate) fn new(db: Db) -> Self {
         Self { db }
     }
 }
@@ -35,7 +34,7 @@ impl FavoriteRepository for SqlFavoriteRepository {
                    WHERE user_id = $1 AND movie_id = $2), -1) FROM movies WHERE id = $2 \
                    ON CONFLICT (user_id, movie_id) DO NOTHING";
         let values = [user_id.into(), movie.id.into(), at.timestamp_micros().into()];
-        let transaction = begin(&self.db).await?;
+        let transaction = self.db.begin().await?;
         keep(&transaction, movie, at).await?;
         let added = execute(&transaction, sql, values).await?;
         transaction.commit().await.map_err(classify)?;

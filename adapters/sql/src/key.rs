@@ -3,20 +3,20 @@
 use async_trait::async_trait;
 use malecon_domain::Instant;
 use malecon_ports::{KeyRepository, RepositoryError, SigningKey};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
+use crate::db::Db;
 use crate::error::classify;
-use crate::store::begin;
 
 /// The keys of one database for one purpose.
 #[derive(Clone, Debug)]
 pub struct SqlKeyRepository {
-    db: DatabaseConnection,
+    db: Db,
     table: &'static str,
 }
 
 impl SqlKeyRepository {
-    pub(crate) fn new(db: DatabaseConnection, table: &'static str) -> Self {
+    pub(crate) fn new(db: Db, table: &'static str) -> Self {
         Self { db, table }
     }
 }
@@ -31,7 +31,7 @@ impl KeyRepository for SqlKeyRepository {
     }
 
     async fn first(&self, key: &SigningKey, at: Instant) -> Result<(), RepositoryError> {
-        let (transaction, table) = (begin(&self.db).await?, self.table);
+        let (transaction, table) = (self.db.begin().await?, self.table);
         let add = async {
             if self.db.get_database_backend() == DbBackend::Postgres {
                 // Two that look at once would both see an empty table.

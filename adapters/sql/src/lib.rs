@@ -2,11 +2,15 @@
 
 mod activity;
 mod bell;
+mod breaker;
+mod connect;
 mod country;
+mod db;
 mod dog;
 mod entity;
 mod error;
 mod favorite;
+mod file;
 mod key;
 mod lock;
 mod migration;

@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use malecon_ports::{Lease, Lock, LockError};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DbErr, Statement};
 
+use crate::db::Db;
 use crate::store::now;
 
 /// Leases of one database.
 #[derive(Clone, Debug)]
 pub struct SqlLock {
-    db: DatabaseConnection,
+    db: Db,
 }
 
 impl SqlLock {
-    pub(crate) fn new(db: DatabaseConnection) -> Self {
+    pub(crate) fn new(db: Db) -> Self {
         Self { db }
     }
 

@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 use malecon_domain::{Direction, Instant, Movie, MovieQuery, MovieSortKey, Paged, Sort};
 use malecon_ports::{MovieRepository, RepositoryError};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
 
+use crate::db::Db;
 use crate::entity::movie::{COLUMNS, Listed, values};
 use crate::error::classify;
-use crate::store::{begin, one};
+use crate::store::one;
 
 /// `fetched_at` of a movie whose details are forgotten: before every instant.
 const NEVER: i64 = i64::MIN;
@@ -15,11 +16,11 @@ const NEVER: i64 = i64::MIN;
 /// The movies of one database.
 #[derive(Clone, Debug)]
 pub struct SqlMovieRepository {
-    db: DatabaseConnection,
+    db: Db,
 }
 
 impl SqlMovieRepository {
-    pub(crate) fn new(db: DatabaseConnection) -> Self {
+    pub(crate) fn new(db: Db) -> Self {
         Self { db }
     }
 }
@@ -27,24 +28,27 @@ impl SqlMovieRepository {
 #[async_trait]
 impl MovieRepository for SqlMovieRepository {
     async fn refresh(&self, movie: &Movie, at: Instant) -> Result<(), RepositoryError> {
-        let transaction = begin(&self.db).await?;
+        let db = self.db.in_background();
+        let transaction = db.begin().await?;
         write(&transaction, movie, at, &is_kept("$1")).await?;
         transaction.commit().await.map_err(classify)
     }
 
     async fn due(&self, before: Instant, most: u32) -> Result<Vec<i64>, RepositoryError> {
+        let db = self.db.in_background();
         let sql = format!(
             "SELECT id FROM movies WHERE fetched_at < $1 AND ({}) ORDER BY fetched_at, id LIMIT $2",
             is_kept("movies.id")
         );
         let values = [before.timestamp_micros().into(), i64::from(most).into()];
-        let rows = self.db.query_all_raw(statement(&self.db, sql, values)).await.map_err(classify)?;
+        let rows = db.query_all_raw(statement(&db, sql, values)).await.map_err(classify)?;
         rows.iter().map(|row| row.try_get("", "id")).collect::<Result<_, _>>().map_err(classify)
     }
 
     async fn forget(&self, before: Instant) -> Result<u64, RepositoryError> {
+        let db = self.db.in_background();
         let before = before.timestamp_micros();
-        let transaction = begin(&self.db).await?;
+        let transaction = db.begin().await?;
         // This goes first: who adds one of these movies now waits, and the next statement sees what
         // others have added until now. It may not delete a movie that somebody begins to keep.
         let empty = "UPDATE movies SET title_folded = '', release_date = NULL, record = '', fetched_at = $2 \
@@ -136,12 +140,7 @@ impl List {
         )
     }
 
-    pub async fn find<T>(
-        &self,
-        db: &DatabaseConnection,
-        user_id: i64,
-        movie_id: i64,
-    ) -> Result<Option<T>, RepositoryError>
+    pub async fn find<T>(&self, db: &Db, user_id: i64, movie_id: i64) -> Result<Option<T>, RepositoryError>
     where
         T: TryFrom<Listed, Error = RepositoryError>,
     {
@@ -154,7 +153,7 @@ impl List {
 
     pub async fn page<T>(
         &self,
-        db: &DatabaseConnection,
+        db: &Db,
         user_id: i64,
         query: &MovieQuery,
     ) -> Result<Paged<T>, RepositoryError>

@@ -6,15 +6,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use malecon_domain::{AttemptEnd, Next, Run, RunId, RunState, Trace};
 use malecon_ports::{Hold, RepositoryError, RunLease, TaskQueue};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, QueryResult, Value};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryResult, Value};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::bell::Bell;
+use crate::db::Db;
 use crate::entity::call::{TraceJson, write};
 use crate::entity::run::Entity;
 use crate::error::classify;
 use crate::movie::{execute, statement};
-use crate::store::{begin, clock, micros, unlocked};
+use crate::store::{clock, micros, unlocked};
 
 /// What becomes of a run whose attempt failed at `$1`: it is due again after `$2`, or over.
 const AGAIN: &str = "state = CASE WHEN cancelled THEN 'cancelled' \
@@ -34,14 +35,14 @@ const PENS: usize = 1;
 /// The queue of one database.
 #[derive(Clone, Debug)]
 pub struct SqlQueue {
-    db: DatabaseConnection,
+    db: Db,
     bell: Bell,
     /// For those who write a large trace: as a row it takes several times its memory.
     pens: Arc<Semaphore>,
 }
 
 impl SqlQueue {
-    pub(crate) fn new(db: DatabaseConnection, bell: Bell) -> Self {
+    pub(crate) fn new(db: Db, bell: Bell) -> Self {
         Self { db, bell, pens: Arc::new(Semaphore::new(PENS)) }
     }
 
@@ -58,7 +59,7 @@ impl SqlQueue {
         full: &[String],
         lease: Duration,
     ) -> Result<Option<Run>, RepositoryError> {
-        let transaction = begin(&self.db).await?;
+        let transaction = self.db.begin().await?;
         let now = clock(&transaction).await?;
         // Whoever looks through the table also finds what others have left.
         if id.is_none() {
@@ -110,7 +111,7 @@ impl TaskQueue for SqlQueue {
             "UPDATE runs SET {change} WHERE id = $3 AND attempts = $4 \
              AND state = 'running' AND lease_until > $1 RETURNING id, attempts, state, due_at"
         );
-        let transaction = begin(&self.db).await?;
+        let transaction = self.db.begin().await?;
         let now = clock(&transaction).await?;
         let update = statement(&transaction, &sql, fenced(now, value, lease));
         let Some(row) = transaction.query_one_raw(update).await.map_err(classify)? else {

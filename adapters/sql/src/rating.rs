@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use malecon_domain::{Instant, Movie, MovieQuery, Paged, Rating, Stars};
 use malecon_ports::{RatingRepository, RepositoryError};
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm::ConnectionTrait;
 
+use crate::db::Db;
 use crate::error::classify;
 use crate::movie::{List, execute, keep};
-use crate::store::begin;
 
 const LIST: List =
     List { table: "ratings", columns: "ratings.stars, ratings.created_at AS added_at, ratings.updated_at" };
@@ -15,11 +15,11 @@ const LIST: List =
 /// The ratings of one database.
 #[derive(Clone, Debug)]
 pub struct SqlRatingRepository {
-    db: DatabaseConnection,
+    db: Db,
 }
 
 impl SqlRatingRepository {
-    pub(crate) fn new(db: DatabaseConnection) -> Self {
+    pub(crate) fn new(db: Db) -> Self {
         Self { db }
     }
 }
@@ -38,7 +38,7 @@ impl RatingRepository for SqlRatingRepository {
                    ON CONFLICT (user_id, movie_id) DO NOTHING";
         let values =
             [user_id.into(), movie.id.into(), i64::from(stars.number()).into(), at.timestamp_micros().into()];
-        let transaction = begin(&self.db).await?;
+        let transaction = self.db.begin().await?;
         keep(&transaction, movie, at).await?;
         let added = execute(&transaction, sql, values).await? == 1;
         if added {
@@ -58,7 +58,7 @@ impl RatingRepository for SqlRatingRepository {
         let sql = "UPDATE ratings SET stars = $3, updated_at = $4 WHERE user_id = $1 AND movie_id = $2";
         let values =
             [user_id.into(), movie_id.into(), i64::from(stars.number()).into(), at.timestamp_micros().into()];
-        let transaction = begin(&self.db).await?;
+        let transaction = self.db.begin().await?;
         hold(&transaction, movie_id).await?;
         let changed = execute(&transaction, sql, values).await? == 1;
         if changed {
@@ -78,7 +78,7 @@ impl RatingRepository for SqlRatingRepository {
 
     async fn remove(&self, user_id: i64, movie_id: i64) -> Result<bool, RepositoryError> {
         let sql = "DELETE FROM ratings WHERE user_id = $1 AND movie_id = $2";
-        let transaction = begin(&self.db).await?;
+        let transaction = self.db.begin().await?;
         hold(&transaction, movie_id).await?;
         let removed = execute(&transaction, sql, [user_id.into(), movie_id.into()]).await? == 1;
         tell_favorite(&transaction, user_id, movie_id, None).await?;

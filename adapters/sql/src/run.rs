@@ -9,26 +9,27 @@ use malecon_domain::{Attempt, NewRun, Run, RunId, RunQuery, RunTally};
 use malecon_ports::{RepositoryError, RunRepository, RunWrite};
 use sea_orm::sea_query::{LockType, OnConflict};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, Select,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select,
 };
 
 use crate::bell::Bell;
+use crate::db::Db;
 use crate::entity::run::{Column, Entity, row};
 use crate::entity::{attempt, user};
 use crate::error::classify;
 use crate::movie::{execute, statement};
-use crate::store::{begin, clock, micros, one, unlocked};
+use crate::store::{clock, micros, one, unlocked};
 
 /// The runs of one database.
 #[derive(Clone, Debug)]
 pub struct SqlRuns {
-    db: DatabaseConnection,
+    db: Db,
     bell: Bell,
 }
 
 impl SqlRuns {
-    pub(crate) fn new(db: DatabaseConnection, bell: Bell) -> Self {
+    pub(crate) fn new(db: Db, bell: Bell) -> Self {
         Self { db, bell }
     }
 }
@@ -36,7 +37,7 @@ impl SqlRuns {
 #[async_trait]
 impl RunRepository for SqlRuns {
     async fn add(&self, run: &NewRun) -> Result<RunWrite, RepositoryError> {
-        let transaction = begin(&self.db).await?;
+        let transaction = self.db.begin().await?;
         hold(&transaction, run.owner).await?;
         let now = clock(&transaction).await?;
         show(&transaction, run).await?;
@@ -93,12 +94,13 @@ impl RunRepository for SqlRuns {
     }
 
     async fn tally(&self) -> Result<RunTally, RepositoryError> {
+        let db = self.db.in_background();
         let sql = "SELECT (SELECT COUNT(*) FROM runs WHERE state = 'queued') AS queued, \
                    (SELECT COUNT(*) FROM runs WHERE state = 'running') AS running, \
                    (SELECT MIN(due_at) FROM runs WHERE state = 'queued') AS due_at";
-        let now = clock(&self.db).await?;
+        let now = clock(&db).await?;
         let read = async {
-            let row = one(self.db.query_one_raw(statement(&self.db, sql, [])).await?)?;
+            let row = one(db.query_one_raw(statement(&db, sql, [])).await?)?;
             let due_at: Option<i64> = row.try_get("", "due_at")?;
             let waited = due_at.map_or(0, |due_at| u64::try_from(now - due_at).unwrap_or(0));
             Ok(RunTally {
@@ -111,15 +113,16 @@ impl RunRepository for SqlRuns {
     }
 
     async fn prune(&self, older_than: Duration, most: u32) -> Result<u64, RepositoryError> {
+        let db = self.db.in_background();
         // Materialized, or PostgreSQL may look for other rows once it has found as many as it should.
         let sql = format!(
             "WITH old AS MATERIALIZED (SELECT id FROM runs WHERE ended_at <= $1 AND NOT EXISTS \
              (SELECT 1 FROM tasks WHERE tasks.id = runs.task_id AND tasks.last_run = runs.id) \
              ORDER BY ended_at LIMIT $2 {}) DELETE FROM runs WHERE id IN (SELECT id FROM old)",
-            unlocked(self.db.get_database_backend())
+            unlocked(db.get_database_backend())
         );
-        let before = clock(&self.db).await? - micros(older_than);
-        execute(&self.db, &sql, [before.into(), i64::from(most).into()]).await
+        let before = clock(&db).await? - micros(older_than);
+        execute(&db, &sql, [before.into(), i64::from(most).into()]).await
     }
 }
 

@@ -3,29 +3,27 @@
 use async_trait::async_trait;
 use malecon_domain::{DueTask, Instant, NewRun};
 use malecon_ports::{RepositoryError, ScheduleRepository};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    SelectTwo,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, SelectTwo};
 
 use crate::bell::Bell;
+use crate::db::Db;
 use crate::entity::country::instant;
 use crate::entity::run;
 use crate::entity::task::{Column, Entity, Model, TO_BE_PLANNED, task};
 use crate::error::classify;
 use crate::movie::execute;
 use crate::run::{hold, insert, show};
-use crate::store::{begin, clock};
+use crate::store::clock;
 
 /// The schedules of one database.
 #[derive(Clone, Debug)]
 pub struct SqlSchedules {
-    db: DatabaseConnection,
+    db: Db,
     bell: Bell,
 }
 
 impl SqlSchedules {
-    pub(crate) fn new(db: DatabaseConnection, bell: Bell) -> Self {
+    pub(crate) fn new(db: Db, bell: Bell) -> Self {
         Self { db, bell }
     }
 }
@@ -60,7 +58,7 @@ impl ScheduleRepository for SqlSchedules {
         next: Option<Instant>,
         run: Option<NewRun>,
     ) -> Result<bool, RepositoryError> {
-        let transaction = begin(&self.db).await?;
+        let transaction = self.db.begin().await?;
         // Before the task: see `crate::run`.
         hold(&transaction, run.as_ref().and_then(|run| run.owner)).await?;
         let tick = due.tick.map_or(TO_BE_PLANNED, |tick| tick.timestamp_micros());

@@ -4,23 +4,21 @@
 use async_trait::async_trait;
 use malecon_domain::User;
 use malecon_ports::{NewRefresh, RepositoryError, Rotation, SessionRepository, TokenHash};
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, ExecResult, QueryResult, QuerySelect, Statement,
-    Value,
-};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, ExecResult, QueryResult, QuerySelect, Statement, Value};
 
+use crate::db::Db;
 use crate::entity::user;
 use crate::error::classify;
-use crate::store::{begin, one};
+use crate::store::one;
 
 /// The sessions of one database.
 #[derive(Clone, Debug)]
 pub struct SqlSessionRepository {
-    db: DatabaseConnection,
+    db: Db,
 }
 
 impl SqlSessionRepository {
-    pub(crate) fn new(db: DatabaseConnection) -> Self {
+    pub(crate) fn new(db: Db) -> Self {
         Self { db }
     }
 }
@@ -28,14 +26,14 @@ impl SqlSessionRepository {
 #[async_trait]
 impl SessionRepository for SqlSessionRepository {
     async fn begin(&self, user: &User, refresh: &NewRefresh) -> Result<i64, RepositoryError> {
-        let transaction = begin(&self.db).await?;
+        let transaction = self.db.begin().await?;
         let session = start(&transaction, user, refresh).await.map_err(classify)?;
         transaction.commit().await.map_err(classify)?;
         Ok(session)
     }
 
     async fn rotate(&self, presented: &TokenHash, next: &NewRefresh) -> Result<Rotation, RepositoryError> {
-        let transaction = begin(&self.db).await?;
+        let transaction = self.db.begin().await?;
         let rotation = exchange(&transaction, presented, next).await?;
         transaction.commit().await.map_err(classify)?;
         Ok(rotation)

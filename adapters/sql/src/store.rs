@@ -1,21 +1,18 @@
 //! A database: opened, migrated, asked whether it is there.
 
-use std::pin::pin;
-use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
+use futures_util::future::join_all;
 use malecon_ports::RepositoryError;
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::sqlx::{ConnectOptions as _, Connection};
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    RuntimeErr, SqliteTransactionMode, SqlxError, Statement, TransactionOptions, TransactionTrait,
-};
+use sea_orm::sqlx::postgres::PgPool;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use sea_orm_migration::MigratorTrait;
+use tokio::sync::Semaphore;
 
 use crate::bell::Bell;
+use crate::connect;
+use crate::db::{Db, Timeouts};
 use crate::error::classify;
 use crate::migration::Migrator;
 use crate::{
@@ -27,23 +24,8 @@ use crate::{
 /// Key of the advisory lock that migrations hold on PostgreSQL: "malecon" in ASCII.
 const MIGRATION_LOCK: i64 = 0x006d_616c_6563_6f6e;
 
-/// How long a connection that comes back to the pool may take to say that it is there.
-const LONGEST_PONG: Duration = Duration::from_secs(5);
-
 /// How long connections may take to close.
-const LONGEST_CLOSE: Duration = Duration::from_secs(5);
-
-/// How long one waits before one tries again to make another connection.
-const CONNECT_REST: Duration = Duration::from_secs(1);
-
-/// How long a statement may take, on PostgreSQL.
-const STATEMENT_LIMIT: Duration = Duration::from_secs(30);
-
-/// How connections are called on the server.
-const APPLICATION: &str = "malecon";
-
-/// How long the very first connection may take.
-const FIRST_CONNECT: Duration = Duration::from_secs(5);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A century, in microseconds.
 const LONGEST: i64 = 100 * 365 * 24 * 60 * 60 * 1_000_000;
@@ -51,10 +33,13 @@ const LONGEST: i64 = 100 * 365 * 24 * 60 * 60 * 1_000_000;
 /// How a database is used.
 #[derive(Clone, Debug)]
 pub struct SqlOptions {
-    /// Connections at once; an in-memory SQLite always has one.
+    /// Connections at once for requests, and as many for the background. On SQLite so many read, and one
+    /// writes; in memory there is one.
     pub max_connections: u32,
-    /// How long a caller waits for a connection.
+    /// How long a request waits for a connection, and on SQLite for another process that writes.
     pub acquire_timeout: Duration,
+    /// How long a request waits for an answer, the wait for a connection included.
+    pub answer_timeout: Duration,
     /// How long a transaction may do nothing, on PostgreSQL: then its rows are free again.
     pub idle_in_transaction: Duration,
 }
@@ -64,17 +49,44 @@ impl Default for SqlOptions {
         Self {
             max_connections: 8,
             acquire_timeout: Duration::from_millis(800),
+            answer_timeout: Duration::from_millis(900),
             idle_in_transaction: Duration::from_secs(30),
         }
+    }
+}
+
+impl SqlOptions {
+    pub(crate) fn request_timeouts(&self) -> Timeouts {
+        Timeouts { acquire: self.acquire_timeout, answer: self.answer_timeout }
     }
 }
 
 /// An open database. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct SqlStore {
-    pub(crate) db: DatabaseConnection,
+    /// For what nobody waits for.
+    pub(crate) db: Db,
+    /// Connections that requests of one part of the program may have at once.
+    shares: Arc<Shares>,
     /// Tells who waits for a run.
     bell: Bell,
+}
+
+/// Parts of the program that must not starve one another when the tables of one of them are locked.
+#[derive(Debug)]
+struct Shares {
+    countries: Arc<Semaphore>,
+    accounts: Arc<Semaphore>,
+    movies: Arc<Semaphore>,
+    /// With dogs and activities, which have runs.
+    tasks: Arc<Semaphore>,
+}
+
+impl Shares {
+    fn of(connections: u32) -> Self {
+        let share = || Arc::new(Semaphore::new((connections - connections.div_ceil(4)).max(1) as usize));
+        Self { countries: share(), accounts: share(), movies: share(), tasks: share() }
+    }
 }
 
 impl SqlStore {
@@ -84,68 +96,9 @@ impl SqlStore {
     /// `Corrupt` for a URL that makes no sense, `Unavailable` for a database that does not answer.
     /// Neither repeats the URL, which may hold a password.
     pub async fn connect(url: &str, options: SqlOptions) -> Result<Self, RepositoryError> {
-        let is_sqlite = url.starts_with("sqlite:");
-        let url = url.replacen("postgresql://", "postgres://", 1);
-        if !is_sqlite && !url.starts_with("postgres://") {
-            return Err(RepositoryError::Corrupt(
-                "the URL begins neither with sqlite: nor with postgres://".into(),
-            ));
-        }
-        if !is_sqlite {
-            reach(&url).await?;
-        }
-        let mut connect = ConnectOptions::new(&url);
-        connect
-            .max_connections(options.max_connections)
-            .acquire_timeout(options.acquire_timeout)
-            .connect_timeout(options.acquire_timeout)
-            .sqlx_logging(false)
-            .test_before_acquire(false)
-            .test_before_acquire_if_idle_for(Duration::from_secs(30))
-            .statement_timeout(STATEMENT_LIMIT)
-            .set_application_name(APPLICATION);
-        connect.map_sqlx_sqlite_opts(|sqlite| {
-            sqlite
-                .busy_timeout(Duration::from_secs(5))
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full)
-                .foreign_keys(true)
-        });
-        // A process whose host vanishes in mid-transaction would hold its rows for hours.
-        let idle = format!("{}ms", options.idle_in_transaction.as_millis());
-        let idle_again = idle.clone();
-        connect.map_sqlx_postgres_opts(move |postgres| {
-            postgres.options([("idle_in_transaction_session_timeout", &idle_again)])
-        });
-        if !is_sqlite {
-            let again = postgres_options(&url)?.options([("idle_in_transaction_session_timeout", &idle)]);
-            connect.map_sqlx_postgres_pool_opts(move |pool| {
-                let again = again.clone();
-                pool.after_release(move |connection, _| {
-                    let again = again.clone();
-                    Box::pin(async move { alive(connection, &again).await })
-                })
-            });
-        }
-        if url.contains(":memory:") || url.contains("mode=memory") {
-            // The database is gone with its only connection.
-            connect.max_connections(1).min_connections(1).idle_timeout(None).max_lifetime(None);
-        }
-        for _ in 0..50 {
-            match Database::connect(connect.clone()).await {
-                // Two processes that make one file at the same time: one switches it to WAL first.
-                Err(error) if is_sqlite && error.to_string().contains("locked") => {
-                    futures_timer::Delay::new(Duration::from_millis(20)).await;
-                }
-                // SeaORM's own word for a URL that it can't read repeats it, password and all.
-                Err(DbErr::Conn(RuntimeErr::Internal(_))) => {
-                    return Err(RepositoryError::Corrupt("the URL can't be read".into()));
-                }
-                Err(error) => return Err(classify(error)),
-                Ok(db) => return Ok(Self { db, bell: Bell::default() }),
-            }
-        }
-        Err(RepositoryError::Unavailable("the file stays locked".into()))
+        let pools = connect::connect(url, &options).await?;
+        let shares = Arc::new(Shares::of(pools.requests.size));
+        Ok(Self { db: Db::new(Arc::new(pools)), shares, bell: Bell::default() })
     }
 
     /// The same, where each run that becomes due gets a ticket in the same transaction: by this statement,
@@ -157,10 +110,11 @@ impl SqlStore {
         self
     }
 
-    /// Its connections, for others who keep something in the same PostgreSQL; `None` on SQLite.
+    /// Its connections for the background, for others who keep something in the same PostgreSQL; `None` on
+    /// SQLite.
     pub fn postgres_pool(&self) -> Option<PgPool> {
         let is_postgres = self.db.get_database_backend() == DbBackend::Postgres;
-        is_postgres.then(|| self.db.get_postgres_connection_pool().clone())
+        is_postgres.then(|| self.db.pools.background.connections.get_postgres_connection_pool().clone())
     }
 
     /// `sqlite` or `postgres`.
@@ -177,14 +131,14 @@ impl SqlStore {
     /// # Errors
     /// [`RepositoryError`] of the database; then the schema is as it was.
     pub async fn migrate(&self) -> Result<(), RepositoryError> {
-        let transaction = begin(&self.db).await?;
+        let transaction = self.db.begin().await?;
         let migrate = async {
             if self.db.get_database_backend() == DbBackend::Postgres {
                 transaction
                     .execute_unprepared(&format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
                     .await?;
             }
-            Migrator::up(&transaction, None).await
+            Migrator::up(transaction.inner(), None).await
         };
         migrate.await.map_err(classify)?;
         transaction.commit().await.map_err(classify)
@@ -195,7 +149,9 @@ impl SqlStore {
     /// # Errors
     /// [`RepositoryError`] of the database.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, RepositoryError> {
-        let pending = Migrator::get_pending_migrations_read_only(&self.db).await.map_err(classify)?;
+        let pending = Migrator::get_pending_migrations_read_only(&self.db.pools.background.connections)
+            .await
+            .map_err(classify)?;
         Ok(pending.iter().map(|migration| migration.name().to_owned()).collect())
     }
 
@@ -204,18 +160,20 @@ impl SqlStore {
     /// # Errors
     /// `Unavailable` when there is none.
     pub async fn ping(&self) -> Result<(), RepositoryError> {
-        self.db.execute_unprepared("SELECT 1").await.map(|_| ()).map_err(classify)
+        let sql = Statement::from_string(self.db.get_database_backend(), "SELECT 1");
+        self.db.query_one_raw(sql).await.map(|_| ()).map_err(classify)
     }
 
     /// Closes all connections, once their work is done.
     pub async fn close(&self) {
+        let pools = self.db.pools.all().into_iter().map(|pool| pool.connections.clone().close());
         // What can't be closed is closed by the end of the process.
-        let _ = select(pin!(self.db.clone().close()), futures_timer::Delay::new(LONGEST_CLOSE)).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, join_all(pools)).await;
     }
 
     /// Its countries.
     pub fn countries(&self) -> SqlCountryRepository {
-        SqlCountryRepository::new(self.db.clone())
+        SqlCountryRepository::new(self.db.for_requests(&self.shares.countries))
     }
 
     /// Its leases.
@@ -225,52 +183,52 @@ impl SqlStore {
 
     /// Its users.
     pub fn users(&self) -> SqlUserRepository {
-        SqlUserRepository::new(self.db.clone())
+        SqlUserRepository::new(self.db.for_requests(&self.shares.accounts))
     }
 
     /// Its API tokens.
     pub fn tokens(&self) -> SqlTokenRepository {
-        SqlTokenRepository::new(self.db.clone())
+        SqlTokenRepository::new(self.db.for_requests(&self.shares.accounts))
     }
 
     /// Its sessions.
     pub fn sessions(&self) -> SqlSessionRepository {
-        SqlSessionRepository::new(self.db.clone())
+        SqlSessionRepository::new(self.db.for_requests(&self.shares.accounts))
     }
 
     /// The keys that sign its tokens.
     pub fn keys(&self) -> SqlKeyRepository {
-        SqlKeyRepository::new(self.db.clone(), "signing_keys")
+        SqlKeyRepository::new(self.db.for_requests(&self.shares.accounts), "signing_keys")
     }
 
     /// The keys that its secrets are sealed with.
     pub fn seal_keys(&self) -> SqlKeyRepository {
-        SqlKeyRepository::new(self.db.clone(), "seal_keys")
+        SqlKeyRepository::new(self.db.for_requests(&self.shares.accounts), "seal_keys")
     }
 
     /// Its countries' activities.
     pub fn activities(&self) -> SqlActivityRepository {
-        SqlActivityRepository::new(self.db.clone())
+        SqlActivityRepository::new(self.db.for_requests(&self.shares.tasks))
     }
 
     /// Its movies.
     pub fn movies(&self) -> SqlMovieRepository {
-        SqlMovieRepository::new(self.db.clone())
+        SqlMovieRepository::new(self.db.for_requests(&self.shares.movies))
     }
 
     /// Its users' favorites.
     pub fn favorites(&self) -> SqlFavoriteRepository {
-        SqlFavoriteRepository::new(self.db.clone())
+        SqlFavoriteRepository::new(self.db.for_requests(&self.shares.movies))
     }
 
     /// Its users' ratings.
     pub fn ratings(&self) -> SqlRatingRepository {
-        SqlRatingRepository::new(self.db.clone())
+        SqlRatingRepository::new(self.db.for_requests(&self.shares.movies))
     }
 
     /// Its users' integration tasks.
     pub fn tasks(&self) -> SqlTasks {
-        SqlTasks::new(self.db.clone())
+        SqlTasks::new(self.db.for_requests(&self.shares.tasks))
     }
 
     /// When its tasks are run by themselves.
@@ -280,75 +238,18 @@ impl SqlStore {
 
     /// Its dogs.
     pub fn dogs(&self) -> SqlDogs {
-        SqlDogs::new(self.db.clone(), self.bell.clone())
+        SqlDogs::new(self.db.for_requests(&self.shares.tasks), self.bell.clone())
     }
 
     /// Its runs.
     pub fn runs(&self) -> SqlRuns {
-        SqlRuns::new(self.db.clone(), self.bell.clone())
+        SqlRuns::new(self.db.for_requests(&self.shares.tasks), self.bell.clone())
     }
 
     /// Its queue of due runs.
     pub fn queue(&self) -> SqlQueue {
         SqlQueue::new(self.db.clone(), self.bell.clone())
     }
-}
-
-fn postgres_options(url: &str) -> Result<PgConnectOptions, RepositoryError> {
-    // SeaORM's and sqlx' own words for a URL that they can't read repeat it, password and all.
-    let options = PgConnectOptions::from_str(url);
-    let options = options.map_err(|_| RepositoryError::Corrupt("the URL can't be read".into()))?;
-    let options = options.application_name(APPLICATION).disable_statement_logging();
-    Ok(options.options([("statement_timeout", STATEMENT_LIMIT.as_millis().to_string())]))
-}
-
-/// Sees to it that a connection that comes back to the pool is alive. sqlx itself asks it, and waits for
-/// the answer and then for its close as long as they take: one whose server has vanished would keep its
-/// place in the pool. Here another one takes it, as soon as there is a server again.
-async fn alive(connection: &mut PgConnection, options: &PgConnectOptions) -> Result<bool, SqlxError> {
-    if let Ok(pong) = tokio::time::timeout(LONGEST_PONG, connection.ping()).await {
-        return pong.map(|()| true);
-    }
-    loop {
-        if let Ok(Ok(another)) =
-            tokio::time::timeout(FIRST_CONNECT, PgConnection::connect_with(options)).await
-        {
-            *connection = another;
-            return Ok(true);
-        }
-        tokio::time::sleep(CONNECT_REST).await;
-    }
-}
-
-/// Connects once: a pool that can't connect says no more than that its time is up.
-async fn reach(url: &str) -> Result<(), RepositoryError> {
-    let options = postgres_options(url)?;
-    let place = format!("{}:{}", options.get_host(), options.get_port());
-    let connect = PgConnection::connect_with(&options);
-    match select(pin!(connect), futures_timer::Delay::new(FIRST_CONNECT)).await {
-        Either::Left((Ok(connection), _)) => {
-            let _ = connection.close().await;
-            Ok(())
-        }
-        Either::Left((Err(error), _)) => {
-            Err(RepositoryError::Unavailable(format!("{place}: {error}").into()))
-        }
-        Either::Right(_) => {
-            Err(RepositoryError::Unavailable(format!("{place}: no answer within {FIRST_CONNECT:?}").into()))
-        }
-    }
-}
-
-/// A transaction that is going to write: on SQLite it takes the writer's place at once, since one
-/// that reads first can't wait for it later.
-pub(crate) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, RepositoryError> {
-    let options =
-        TransactionOptions { sqlite_transaction_mode: immediate(db), ..TransactionOptions::default() };
-    db.begin_with_options(options).await.map_err(classify)
-}
-
-fn immediate(db: &DatabaseConnection) -> Option<SqliteTransactionMode> {
-    (db.get_database_backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate)
 }
 
 /// Milliseconds since 1970 by the database's clock, as an SQL expression.

@@ -7,23 +7,23 @@ use malecon_ports::{RepositoryError, TaskRepository, TaskWrite};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DatabaseConnection, DbBackend, EntityTrait, ExprTrait,
-    ModelTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, SelectTwo,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, ModelTrait,
+    Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, SelectTwo,
 };
 
+use crate::db::Db;
 use crate::entity::run;
 use crate::entity::task::{ActiveModel, Column, Entity, drafted, task};
 use crate::error::classify;
-use crate::store::begin;
 
 /// The tasks of one database.
 #[derive(Clone, Debug)]
 pub struct SqlTasks {
-    db: DatabaseConnection,
+    db: Db,
 }
 
 impl SqlTasks {
-    pub(crate) fn new(db: DatabaseConnection) -> Self {
+    pub(crate) fn new(db: Db) -> Self {
         Self { db }
     }
 }
@@ -63,7 +63,7 @@ impl TaskRepository for SqlTasks {
         revision: Option<i64>,
         at: Instant,
     ) -> Result<TaskWrite, RepositoryError> {
-        let transaction = begin(&self.db).await?;
+        let transaction = self.db.begin().await?;
         let theirs = Entity::find_by_id(id).filter(Column::Owner.eq(owner)).lock_exclusive();
         let Some(row) = theirs.one(&transaction).await.map_err(classify)? else {
             return Ok(TaskWrite::Missing);

@@ -11,9 +11,9 @@ use malecon_ports::{
     LockError, MovieRepository, RatingRepository, RunRepository, ScheduleRepository, SessionRepository,
     TaskQueue, TaskRepository, TokenRepository, UserRepository,
 };
-use sea_orm::{ConnectionTrait, Database, DatabaseTransaction};
+use sea_orm::{ConnectionTrait, Database};
 
-use crate::store::begin;
+use crate::db::Transaction;
 use crate::{
     SqlActivityRepository, SqlCountryRepository, SqlDogs, SqlFavoriteRepository, SqlKeyRepository, SqlLock,
     SqlMovieRepository, SqlOptions, SqlRatingRepository, SqlRuns, SqlSchedules, SqlSessionRepository,
@@ -80,12 +80,12 @@ impl TestDatabase {
 
 /// A transaction that holds the rows of all users, and does nothing more: that of a process whose host
 /// has vanished.
-pub struct Held(DatabaseTransaction);
+pub struct Held(Transaction);
 
 impl Held {
     /// Takes them.
     pub async fn users(store: &SqlStore) -> Self {
-        let transaction = begin(&store.db).await.expect("begin");
+        let transaction = store.db.begin().await.expect("begin");
         transaction.execute_unprepared("SELECT * FROM users FOR UPDATE").await.expect("lock");
         Self(transaction)
     }

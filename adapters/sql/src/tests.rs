@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use malecon_domain::Role;
+use malecon_domain::{NewRun, Role};
 use malecon_ports::contract::run::new_run;
 use malecon_ports::contract::schedule::scheduled;
 use malecon_ports::contract::session::refresh;
 use malecon_ports::contract::user::{UserStore, add};
 use malecon_ports::{RepositoryError, RunRepository, ScheduleRepository, TaskQueue, TaskRepository};
-use sea_orm::{ConnectionTrait, DatabaseConnection, QueryTrait, Statement};
+use sea_orm::{ConnectionTrait, QueryTrait, Statement};
 
+use crate::db::Db;
 use crate::queue::take_sql;
 use crate::run::latest_of;
 use crate::schedule::due_at;
@@ -142,7 +143,7 @@ async fn a_login_removes_sessions_that_cannot_go_on() {
 }
 
 /// How SQLite goes about it.
-async fn plan(db: &DatabaseConnection, mut statement: Statement) -> Vec<String> {
+async fn plan(db: &Db, mut statement: Statement) -> Vec<String> {
     statement.sql.insert_str(0, "EXPLAIN QUERY PLAN ");
     let rows = db.query_all_raw(statement).await.unwrap();
     rows.iter().map(|row| row.try_get("", "detail").unwrap()).collect()
@@ -216,4 +217,54 @@ async fn a_run_that_cannot_be_read_is_failed_and_in_nobodys_way() {
     let statement = Statement::from_string(db.store.db.get_database_backend(), row);
     let row = db.store.db.query_one_raw(statement).await.unwrap().unwrap();
     assert_eq!(row.try_get::<i64>("", "n").unwrap(), 1);
+}
+
+/// A database on a small disk: what has been acknowledged is there, however often it was full.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_loses_nothing_that_was_acknowledged() {
+    let (path, url) = file();
+    let store = SqlStore::connect(&url, SqlOptions::default()).await.unwrap();
+    store.migrate().await.unwrap();
+    let numbered = |n: u128| NewRun { id: uuid::Uuid::from_u128(n), ..new_run(0) };
+    let (mut acknowledged, mut refused) = (vec![], 0);
+    for n in 0..4_000 {
+        if n % 400 == 100 {
+            // The one connection that writes finds no room for another page.
+            store.db.execute_unprepared("PRAGMA max_page_count = 1").await.unwrap();
+        }
+        if n % 400 == 300 {
+            store.db.execute_unprepared("PRAGMA max_page_count = 1000000").await.unwrap();
+        }
+        match store.runs().add(&numbered(n)).await {
+            Ok(_) => acknowledged.push(numbered(n).id),
+            Err(RepositoryError::Unavailable(_)) => refused += 1,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    assert!(refused > 0, "the disk was never full");
+    for n in 5_000..5_010 {
+        store.runs().add(&numbered(n)).await.unwrap();
+        acknowledged.push(numbered(n).id);
+    }
+    // Another process, as after a restart.
+    let again = SqlStore::connect(&url, SqlOptions::default()).await.unwrap();
+    for id in &acknowledged {
+        assert!(again.runs().find(*id).await.unwrap().is_some(), "{id} was acknowledged; {refused} were not");
+    }
+    remove(&path);
+}
+
+#[tokio::test]
+async fn nothing_is_written_to_a_file_that_was_deleted_or_replaced() {
+    let (path, url) = file();
+    let store = SqlStore::connect(&url, SqlOptions::default()).await.unwrap();
+    store.migrate().await.unwrap();
+    store.runs().add(&new_run(1)).await.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let write = store.runs().add(&new_run(2)).await;
+    assert!(matches!(write, Err(RepositoryError::Unavailable(_))), "{write:?}");
+    std::fs::write(&path, "").unwrap();
+    let write = store.runs().add(&new_run(2)).await;
+    assert!(matches!(write, Err(RepositoryError::Unavailable(_))), "{write:?}");
+    remove(&path);
 }

@@ -5,23 +5,23 @@ use malecon_domain::{ApiToken, Instant, Page, Paged, User};
 use malecon_ports::{NewApiToken, RepositoryError, TokenHash, TokenRepository};
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DatabaseConnection, DbBackend, DbErr,
-    EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 
+use crate::db::Db;
 use crate::entity::token::{Column, Entity, row};
 use crate::entity::user;
 use crate::error::classify;
-use crate::store::begin;
 
 /// The API tokens of one database.
 #[derive(Clone, Debug)]
 pub struct SqlTokenRepository {
-    db: DatabaseConnection,
+    db: Db,
 }
 
 impl SqlTokenRepository {
-    pub(crate) fn new(db: DatabaseConnection) -> Self {
+    pub(crate) fn new(db: Db) -> Self {
         Self { db }
     }
 }
@@ -33,7 +33,7 @@ impl TokenRepository for SqlTokenRepository {
     }
 
     async fn add_first(&self, token: &NewApiToken) -> Result<bool, RepositoryError> {
-        let transaction = begin(&self.db).await?;
+        let transaction = self.db.begin().await?;
         let add = async {
             lock(&transaction, token.user_id).await?;
             if Entity::find().one(&transaction).await?.is_some() {

@@ -5,22 +5,22 @@ use malecon_domain::{Direction, Email, Paged, Role, Sort, User, UserChange, User
 use malecon_ports::{NewUser, RepositoryError, UserRepository, UserWrite};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseConnection, DbErr, EntityTrait, IntoActiveModel,
-    ModelTrait, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, ModelTrait, Order,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
+use crate::db::Db;
 use crate::entity::user::{ActiveModel, Column, Entity, Model};
 use crate::error::classify;
-use crate::store::begin;
 
 /// The users of one database.
 #[derive(Clone, Debug)]
 pub struct SqlUserRepository {
-    db: DatabaseConnection,
+    db: Db,
 }
 
 impl SqlUserRepository {
-    pub(crate) fn new(db: DatabaseConnection) -> Self {
+    pub(crate) fn new(db: Db) -> Self {
         Self { db }
     }
 }
@@ -72,7 +72,7 @@ impl UserRepository for SqlUserRepository {
         change: &UserChange,
         revision: Option<i64>,
     ) -> Result<UserWrite, RepositoryError> {
-        let transaction = begin(&self.db).await?;
+        let transaction = self.db.begin().await?;
         let may_cost_an_admin = change.disabled == Some(true)
             || change.profile.as_ref().is_some_and(|profile| profile.role != Role::Admin);
         let has_other = !may_cost_an_admin || has_other_admin(&transaction, id).await.map_err(classify)?;
@@ -93,7 +93,7 @@ impl UserRepository for SqlUserRepository {
     }
 
     async fn remove(&self, id: i64) -> Result<UserWrite, RepositoryError> {
-        let transaction = begin(&self.db).await?;
+        let transaction = self.db.begin().await?;
         let has_other = has_other_admin(&transaction, id).await.map_err(classify)?;
         let row = Entity::find_by_id(id).lock_exclusive().one(&transaction).await.map_err(classify)?;
         let Some(row) = row else { return Ok(UserWrite::NotFound) };

@@ -50,6 +50,11 @@ impl Ground {
                 (None, Some(database), url)
             }
         };
+        Self { _folder: folder, _database: database, ..Self::at(url).await }
+    }
+
+    /// On the database of this URL.
+    pub async fn at(url: String) -> Self {
         let flags = flags(&url, &["--workers", "16", "--per-host", "16"]);
         let wired = wire(&config(&flags)).await.unwrap();
         wired.migrate().await.unwrap();
@@ -60,7 +65,7 @@ impl Ground {
         };
         let user = wired.services.users.add_unattended(input).await.unwrap();
         wired.services.tokens.plant(user.id, CONSUMER).await.unwrap();
-        Self { url, wired, user: Principal::from(&user), flags, _folder: folder, _database: database }
+        Self { url, wired, user: Principal::from(&user), flags, _folder: None, _database: None }
     }
 
     pub fn tasks(&self) -> &TaskService {
