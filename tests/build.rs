@@ -1,5 +1,7 @@
 //! Tells the tests which servers there are, and what they may do: a test whose server is missing is ignored, and counted so.
 
+use std::process::Command;
+
 fn main() {
     println!("cargo:rustc-check-cfg=cfg(postgres)");
     println!("cargo:rustc-check-cfg=cfg(redis)");
@@ -12,6 +14,10 @@ fn main() {
         }
         println!("cargo:rustc-env={variable}={value}");
     }
+    println!("cargo:rustc-check-cfg=cfg(redis_server)");
+    if run(Command::new("redis-server").arg("--version")) {
+        println!("cargo:rustc-cfg=redis_server");
+    }
     println!("cargo:rustc-check-cfg=cfg(tmpfs)");
     if mounts() {
         println!("cargo:rustc-cfg=tmpfs");
@@ -22,8 +28,11 @@ fn main() {
 fn mounts() -> bool {
     #[expect(clippy::disallowed_methods, reason = "a build script has no other settings")]
     let folder = std::path::PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default()).join("tmpfs");
-    let run = |command: &mut std::process::Command| command.output().is_ok_and(|done| done.status.success());
     let is_mounted = std::fs::create_dir_all(&folder).is_ok()
-        && run(std::process::Command::new("mount").args(["-t", "tmpfs", "tmpfs"]).arg(&folder));
-    is_mounted && run(std::process::Command::new("umount").arg(&folder))
+        && run(Command::new("mount").args(["-t", "tmpfs", "tmpfs"]).arg(&folder));
+    is_mounted && run(Command::new("umount").arg(&folder))
+}
+
+fn run(command: &mut Command) -> bool {
+    command.output().is_ok_and(|done| done.status.success())
 }

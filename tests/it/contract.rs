@@ -89,7 +89,7 @@ mod redis {
     async fn fresh() -> RedisStore {
         let prefix = format!("test-{}", uuid::Uuid::new_v4().simple());
         let store = RedisStore::connect(env!("TEST_REDIS_URL"), &prefix).unwrap();
-        while store.ping().await.is_err() {
+        while store.check().await.is_err() {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
         store

@@ -21,6 +21,7 @@ mod outage;
 mod permissions;
 mod readme;
 mod report;
+mod sick;
 mod smtp;
 mod support;
 mod sync;

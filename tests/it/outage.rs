@@ -39,14 +39,14 @@ async fn a_panic_in_a_handler_is_one_500_problem() {
 }
 
 /// The URL with the dam where its server was.
-fn through(dam: &Dam, url: &str) -> String {
+pub fn through(dam: &Dam, url: &str) -> String {
     let mut url = url::Url::parse(url).unwrap();
     url.set_host(Some("127.0.0.1")).unwrap();
     url.set_port(Some(dam.address.port())).unwrap();
     url.to_string()
 }
 
-async fn dam_before(url: &str, port: u16) -> Dam {
+pub async fn dam_before(url: &str, port: u16) -> Dam {
     let url = url::Url::parse(url).unwrap();
     Dam::before(format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(port))).await
 }

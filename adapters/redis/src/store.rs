@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use fred::clients::Client;
 use fred::error::{Error, ErrorKind};
-use fred::interfaces::ClientLike;
+use fred::interfaces::{ClientLike, KeysInterface};
 use fred::types::config::{Config, ReconnectPolicy, UnresponsiveConfig};
-use fred::types::{Builder, ConnectHandle};
+use fred::types::{Builder, ConnectHandle, Expiration};
 
 use crate::breaker::Breaker;
 use crate::{RedisCache, RedisLock, RedisRateLimiter};
@@ -117,13 +117,21 @@ impl RedisStore {
         RedisRateLimiter(self.clone())
     }
 
-    /// Asks for an answer, whatever the breaker thinks; waits 80 ms at most.
+    /// Writes a value, as the cache does: a server whose memory is full answers, and keeps nothing.
     ///
     /// # Errors
-    /// Why there is none.
-    pub async fn ping(&self) -> Result<(), malecon_ports::Cause> {
+    /// Why it can't.
+    pub async fn check(&self) -> Result<(), malecon_ports::Cause> {
         self.connected()?;
-        self.watched(self.client.ping::<String>(None)).await?;
+        let expire = Some(Expiration::PX(1_000));
+        self.watched(self.client.set::<(), _, _>(
+            format!("{}:health-check", self.prefix),
+            "x",
+            expire,
+            None,
+            false,
+        ))
+        .await?;
         Ok(())
     }
 

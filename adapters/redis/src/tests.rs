@@ -32,7 +32,7 @@ async fn assert_fails_fast(store: &RedisStore) {
 async fn a_redis_that_is_gone_is_an_error_at_once() {
     let store = RedisStore::connect("redis://127.0.0.1:1", "t").unwrap();
     assert_fails_fast(&store).await;
-    assert!(store.ping().await.is_err());
+    assert!(store.check().await.is_err());
     assert!(store.lock().acquire("name", TTL).await.is_err());
 }
 

@@ -106,16 +106,36 @@ impl Pools {
 }
 
 /// How many calls failed, by kind.
-#[derive(Debug, Default)]
-pub(crate) struct ErrorCounts([AtomicU64; ErrorKind::ALL.len()]);
+#[derive(Debug)]
+pub(crate) struct ErrorCounts {
+    counts: [AtomicU64; ErrorKind::ALL.len()],
+    since: Instant,
+    /// When corruption was last met, in seconds since `since` and one more; 0 for never.
+    corrupt_at: AtomicU64,
+}
+
+impl Default for ErrorCounts {
+    fn default() -> Self {
+        Self { counts: Default::default(), since: Instant::now(), corrupt_at: AtomicU64::default() }
+    }
+}
 
 impl ErrorCounts {
     fn count(&self, kind: ErrorKind) {
-        self.0[kind as usize].fetch_add(1, Ordering::Relaxed);
+        self.counts[kind as usize].fetch_add(1, Ordering::Relaxed);
+        if kind == ErrorKind::Corrupt {
+            self.corrupt_at.store(self.since.elapsed().as_secs() + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// How long ago the database said that it can't read what it holds.
+    pub fn last_corruption(&self) -> Option<Duration> {
+        let at = self.corrupt_at.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(self.since.elapsed().saturating_sub(Duration::from_secs(at)))
     }
 
     pub fn read(&self) -> Vec<(&'static str, u64)> {
-        let counts = self.0.iter().map(|count| count.load(Ordering::Relaxed));
+        let counts = self.counts.iter().map(|count| count.load(Ordering::Relaxed));
         ErrorKind::ALL.iter().map(|kind| kind.name()).zip(counts).collect()
     }
 }

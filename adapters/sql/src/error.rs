@@ -13,9 +13,11 @@ const PASSING: [&str; 12] =
 
 /// Result codes of SQLite that are the same: busy, locked, no memory, read-only, interrupted, I/O, corrupt,
 /// full, can't open, not a database. Source: <https://sqlite.org/rescode.html>.
-const SQLITE_PASSING: [u32; 10] = [BUSY, 6, 7, 8, 9, 10, 11, FULL, 14, 26];
+const SQLITE_PASSING: [u32; 10] = [BUSY, 6, 7, 8, 9, 10, CORRUPT, FULL, 14, NOT_A_DATABASE];
 const BUSY: u32 = 5;
+const CORRUPT: u32 = 11;
 const FULL: u32 = 13;
+const NOT_A_DATABASE: u32 = 26;
 
 pub(crate) fn classify(error: DbErr) -> RepositoryError {
     match error.sql_err() {
@@ -44,6 +46,8 @@ pub(crate) enum ErrorKind {
     Locked,
     /// No room left.
     Full,
+    /// What is stored can't be read.
+    Corrupt,
     /// The database says that it can't.
     Unable,
     /// What was asked, or what was answered, makes no sense.
@@ -51,8 +55,16 @@ pub(crate) enum ErrorKind {
 }
 
 impl ErrorKind {
-    pub const ALL: [Self; 7] =
-        [Self::Silent, Self::Exhausted, Self::Refused, Self::Locked, Self::Full, Self::Unable, Self::Other];
+    pub const ALL: [Self; 8] = [
+        Self::Silent,
+        Self::Exhausted,
+        Self::Refused,
+        Self::Locked,
+        Self::Full,
+        Self::Corrupt,
+        Self::Unable,
+        Self::Other,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -61,6 +73,7 @@ impl ErrorKind {
             Self::Refused => "refused",
             Self::Locked => "locked",
             Self::Full => "full",
+            Self::Corrupt => "corrupt",
             Self::Unable => "unable",
             Self::Other => "other",
         }
@@ -110,11 +123,13 @@ fn kind_of_code(code: &str) -> ErrorKind {
         Ok(number) if code.len() != 5 => match number & 0xff {
             BUSY => ErrorKind::Locked,
             FULL => ErrorKind::Full,
+            CORRUPT | NOT_A_DATABASE => ErrorKind::Corrupt,
             plain if SQLITE_PASSING.contains(&plain) => ErrorKind::Unable,
             _ => ErrorKind::Other,
         },
         _ if code == "55P03" => ErrorKind::Locked,
         _ if code == "53100" => ErrorKind::Full,
+        _ if code == "XX001" || code == "XX002" => ErrorKind::Corrupt,
         _ if PASSING.iter().any(|class| code.starts_with(class)) => ErrorKind::Unable,
         _ => ErrorKind::Other,
     }

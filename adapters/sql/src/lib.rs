@@ -3,6 +3,7 @@
 mod activity;
 mod bell;
 mod breaker;
+mod check;
 mod connect;
 mod country;
 mod db;
@@ -31,6 +32,7 @@ mod token;
 mod user;
 
 pub use activity::SqlActivityRepository;
+pub use check::PoolStats;
 pub use country::SqlCountryRepository;
 pub use dog::SqlDogs;
 pub use favorite::SqlFavoriteRepository;

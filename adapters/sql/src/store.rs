@@ -78,14 +78,23 @@ struct Shares {
     countries: Arc<Semaphore>,
     accounts: Arc<Semaphore>,
     movies: Arc<Semaphore>,
-    /// With dogs and activities, which have runs.
+    dogs: Arc<Semaphore>,
+    /// With the runs of everything.
     tasks: Arc<Semaphore>,
+    checks: Arc<Semaphore>,
 }
 
 impl Shares {
     fn of(connections: u32) -> Self {
         let share = || Arc::new(Semaphore::new((connections - connections.div_ceil(4)).max(1) as usize));
-        Self { countries: share(), accounts: share(), movies: share(), tasks: share() }
+        Self {
+            countries: share(),
+            accounts: share(),
+            movies: share(),
+            dogs: share(),
+            tasks: share(),
+            checks: share(),
+        }
     }
 }
 
@@ -144,15 +153,29 @@ impl SqlStore {
         transaction.commit().await.map_err(classify)
     }
 
-    /// Names of the migrations that the schema lacks.
+    /// Names of the migrations that the schema lacks. It may have others, of a later version.
     ///
     /// # Errors
     /// [`RepositoryError`] of the database.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, RepositoryError> {
-        let pending = Migrator::get_pending_migrations_read_only(&self.db.pools.background.connections)
-            .await
-            .map_err(classify)?;
-        Ok(pending.iter().map(|migration| migration.name().to_owned()).collect())
+        let names: Vec<String> =
+            Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
+        let backend = self.db.get_database_backend();
+        let sql = match backend {
+            DbBackend::Sqlite => "SELECT COUNT(*) AS n FROM sqlite_master WHERE name = 'seaql_migrations'",
+            _ => "SELECT COUNT(to_regclass('seaql_migrations')) AS n",
+        };
+        let read = async {
+            let count = self.db.query_one_raw(Statement::from_string(backend, sql)).await.and_then(one)?;
+            if count.try_get::<i64>("", "n")? == 0 {
+                return Ok(vec![]);
+            }
+            let sql = Statement::from_string(backend, "SELECT version FROM seaql_migrations");
+            let rows = self.db.query_all_raw(sql).await?;
+            rows.iter().map(|row| row.try_get("", "version")).collect::<Result<Vec<String>, DbErr>>()
+        };
+        let applied = read.await.map_err(classify)?;
+        Ok(names.into_iter().filter(|name| !applied.contains(name)).collect())
     }
 
     /// Asks the database for an answer.
@@ -169,6 +192,11 @@ impl SqlStore {
         let pools = self.db.pools.all().into_iter().map(|pool| pool.connections.clone().close());
         // What can't be closed is closed by the end of the process.
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, join_all(pools)).await;
+    }
+
+    /// As a request, but of no part's share.
+    pub(crate) fn for_checks(&self) -> Db {
+        self.db.for_requests(&self.shares.checks)
     }
 
     /// Its countries.
@@ -208,7 +236,7 @@ impl SqlStore {
 
     /// Its countries' activities.
     pub fn activities(&self) -> SqlActivityRepository {
-        SqlActivityRepository::new(self.db.for_requests(&self.shares.tasks))
+        SqlActivityRepository::new(self.db.for_requests(&self.shares.countries))
     }
 
     /// Its movies.
@@ -238,7 +266,7 @@ impl SqlStore {
 
     /// Its dogs.
     pub fn dogs(&self) -> SqlDogs {
-        SqlDogs::new(self.db.for_requests(&self.shares.tasks), self.bell.clone())
+        SqlDogs::new(self.db.for_requests(&self.shares.dogs), self.bell.clone())
     }
 
     /// Its runs.

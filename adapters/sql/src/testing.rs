@@ -11,7 +11,7 @@ use malecon_ports::{
     LockError, MovieRepository, RatingRepository, RunRepository, ScheduleRepository, SessionRepository,
     TaskQueue, TaskRepository, TokenRepository, UserRepository,
 };
-use sea_orm::{ConnectionTrait, Database};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 
 use crate::db::Transaction;
 use crate::{
@@ -93,6 +93,22 @@ impl Held {
     /// Whether it could still write what it wanted.
     pub async fn ends_well(self) -> bool {
         self.0.commit().await.is_ok()
+    }
+}
+
+/// Somebody else who uses a database: one connection of its own.
+pub struct Session(DatabaseConnection);
+
+impl Session {
+    /// Opens it.
+    pub async fn open(url: &str) -> Self {
+        let options = ConnectOptions::new(url).max_connections(1).sqlx_logging(false).to_owned();
+        Self(Database::connect(options).await.expect("connect"))
+    }
+
+    /// Does what these statements say.
+    pub async fn run(&mut self, sql: &str) {
+        self.0.execute_unprepared(sql).await.expect("a statement");
     }
 }
 

@@ -238,6 +238,7 @@ fn chain(error: &dyn Error) -> Box<str> {
 fn lacking(lack: Lack) -> (StatusCode, &'static str, &'static str) {
     let down = StatusCode::SERVICE_UNAVAILABLE;
     match lack {
+        Lack::Store => (down, "store_unavailable", "does not answer; try again later"),
         Lack::Ours => (down, "unavailable", "does not answer; try again later"),
         Lack::Upstream => (down, "upstream_unavailable", "does not answer; try again later"),
         Lack::UpstreamWrong => {

@@ -7,6 +7,7 @@ mod show;
 mod tests;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -43,6 +44,14 @@ pub struct Config {
     /// File that holds DATABASE_URL
     #[arg(long, env = "DATABASE_URL_FILE", global = true)]
     pub database_url_file: Option<PathBuf>,
+
+    /// Connections to the database for requests, and as many for the background; on SQLite so many read
+    #[arg(long, env = "MALECON_DB_POOL", default_value = "8", global = true)]
+    pub db_pool: NonZeroU32,
+
+    /// How long a start waits for a database that does not answer yet, e.g. 60s
+    #[arg(long, env = "MALECON_WAIT_FOR", default_value = "0s", value_parser = duration, global = true)]
+    pub wait_for: Duration,
 
     /// Redis: redis://HOST:PORT; shared cache of several processes. Without it each has its own
     #[arg(long, env = "REDIS_URL", global = true, hide_env_values = true)]

@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod config;
+pub mod health;
 pub mod listen;
 pub mod schedule;
 pub mod wiring;

@@ -1,22 +1,17 @@
-//! Metrics, and the state of what we depend on.
+//! Metrics.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use malecon::domain::{JobKind, Next, Run, RunTally, Trace};
+use malecon::domain::{JobKind, Next, Run, RunTally, SyncOutcome, SyncReport, Trace};
 use malecon::ports::Clock;
 use malecon::{CountryService, JobHandler, ServiceError};
-use malecon_http::{Check, Health};
 use malecon_memory::SystemClock;
-use malecon_redis::RedisStore;
 use malecon_sql::SqlStore;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// Bounds of the buckets of durations, in seconds.
 const BUCKETS: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
-/// How long a part may take to say that it is there.
-const PATIENCE: Duration = Duration::from_millis(800);
 
 /// The one recorder of the process; it is set when first asked for.
 pub(crate) fn metrics() -> &'static PrometheusHandle {
@@ -32,8 +27,20 @@ pub(crate) fn metrics() -> &'static PrometheusHandle {
         // Somebody else's recorder stays: then ours is empty, which does no harm.
         let _ = metrics::set_global_recorder(recorder);
         describe();
+        process().describe();
         handle
     })
+}
+
+/// Memory, processor time, open files, start: of this process.
+fn process() -> metrics_process::Collector {
+    metrics_process::Collector::default()
+}
+
+/// The text of all metrics.
+pub(crate) fn render() -> String {
+    process().collect();
+    metrics().render()
 }
 
 fn describe() {
@@ -71,6 +78,18 @@ fn describe() {
         "Time from when attempts were due to when they began, by kind"
     );
     metrics::describe_gauge!("malecon_connections", "Open connections");
+    metrics::describe_gauge!(
+        "malecon_database_connections",
+        "Connections to the database, by pool: in use, and at most"
+    );
+    metrics::describe_counter!("malecon_database_errors_total", "Calls of the database that failed, by kind");
+    metrics::describe_gauge!("malecon_sync_last_succeeded", "Whether the last sync of countries succeeded");
+    metrics::describe_gauge!(
+        "malecon_sync_last_timestamp_seconds",
+        metrics::Unit::Seconds,
+        "When the last sync of countries ended"
+    );
+    metrics::describe_gauge!("malecon_sync_last_rejected", "Records that the last sync rejected");
     metrics::describe_gauge!("malecon_up", "Whether a part that we depend on answers, by part");
     metrics::gauge!("malecon_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }
@@ -122,31 +141,22 @@ impl JobHandler for Metered {
     }
 }
 
-/// Asks the database, and Redis where there is one.
-pub(crate) struct Parts {
-    pub store: SqlStore,
-    pub redis: Option<RedisStore>,
+/// Tells how the database fares.
+pub(crate) fn observe_store(store: &SqlStore) {
+    for pool in store.pools() {
+        metrics::gauge!("malecon_database_connections", "pool" => pool.name, "state" => "in_use")
+            .set(pool.in_use);
+        metrics::gauge!("malecon_database_connections", "pool" => pool.name, "state" => "max").set(pool.size);
+    }
+    for (kind, count) in store.errors() {
+        metrics::counter!("malecon_database_errors_total", "kind" => kind).absolute(count);
+    }
 }
 
-#[async_trait]
-impl Health for Parts {
-    async fn checks(&self) -> Vec<Check> {
-        let database =
-            async { tokio::time::timeout(PATIENCE, self.store.ping()).await.is_ok_and(|ping| ping.is_ok()) };
-        let redis = async {
-            match &self.redis {
-                Some(redis) => {
-                    Some(tokio::time::timeout(PATIENCE, redis.ping()).await.is_ok_and(|ping| ping.is_ok()))
-                }
-                None => None,
-            }
-        };
-        let (database, redis) = tokio::join!(database, redis);
-        let mut checks = vec![Check { name: "database", up: database, vital: true }];
-        checks.extend(redis.map(|up| Check { name: "redis", up, vital: false }));
-        for check in &checks {
-            metrics::gauge!("malecon_up", "part" => check.name).set(f64::from(u8::from(check.up)));
-        }
-        checks
-    }
+/// Tells what the last sync did.
+pub(crate) fn observe_sync(report: &SyncReport) {
+    let succeeded = report.outcome == SyncOutcome::Succeeded;
+    metrics::gauge!("malecon_sync_last_succeeded").set(f64::from(u8::from(succeeded)));
+    metrics::gauge!("malecon_sync_last_timestamp_seconds").set(report.finished_at.timestamp() as f64);
+    metrics::gauge!("malecon_sync_last_rejected").set(report.rejected.len() as f64);
 }

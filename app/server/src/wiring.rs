@@ -4,12 +4,14 @@ mod memory;
 mod report;
 mod upstream;
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use malecon::domain::{Job, JobKind, Rhythm};
 use malecon::ports::{
-    Cache, Clock, CountryGateway, Limit, PasswordHasher, RateLimiter, SigningKey, TaskQueue, UserRepository,
+    Cache, Clock, CountryGateway, Limit, PasswordHasher, RateLimiter, RepositoryError, SigningKey, TaskQueue,
+    UserRepository,
 };
 use malecon::{
     ActivityPorts, ActivityService, ActivitySettings, Answers, CountryPorts, CountryService, DogPorts,
@@ -29,7 +31,8 @@ use malecon_upstream::{DogCeo, TargetOptions};
 
 pub use self::memory::in_memory;
 use self::upstream::{activity_source, chores, client, files, movie_source, options, source, targets};
-use crate::monitor::{self, Parts};
+use crate::health::DependencyHealth;
+use crate::monitor;
 use crate::{Config, Failure};
 
 /// How long a version's answers stay in this process after they were found in Redis.
@@ -51,6 +54,8 @@ pub struct Wired {
     pub tickets: Option<TicketQueue>,
     /// Who takes up runs.
     pub worker: Worker,
+    /// How what we depend on fares.
+    pub health: DependencyHealth,
 }
 
 impl Wired {
@@ -170,6 +175,7 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
         clock: Arc::clone(&clock),
     };
     let worker = WorkerPorts { queue: Arc::clone(&queue), clock: Arc::clone(&clock) };
+    let health = DependencyHealth::new(store.clone(), redis);
     let services = Services {
         countries,
         activities: ActivityService::new(activities, jobs.clone(), ActivitySettings::default()),
@@ -186,8 +192,8 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
         users: UserService::new(users, hasher, limiter, clock),
         tokens: TokenService::new(tokens, given_key),
         meter,
-        health: Arc::new(Parts { store: store.clone(), redis }),
-        metrics: Arc::new(|| monitor::metrics().render()),
+        health: Arc::new(health.clone()),
+        metrics: Arc::new(monitor::render),
     };
     let settings = WorkerSettings {
         workers: config.workers.into(),
@@ -201,7 +207,7 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
         metrics_token: config.metrics_token.clone(),
         ..HttpSettings::default()
     };
-    Ok(Wired { services, http, store, source, queue, tickets, worker })
+    Ok(Wired { services, http, store, source, queue, tickets, worker, health })
 }
 
 /// The queue of a database: on PostgreSQL, tickets tell each process at once what is due.
@@ -235,9 +241,20 @@ pub fn plans(config: &Config) -> Vec<Plan> {
     vec![if has_source { sync } else { sync.from_the_next_tick() }]
 }
 
-/// Opens the database.
+/// How often a start asks for a database that is not there yet.
+const OPEN_EVERY: Duration = Duration::from_millis(500);
+
+/// Opens the database, and waits for it as long as the settings say.
 pub(crate) async fn open(config: &Config) -> Result<SqlStore, Failure> {
-    SqlStore::connect(&config.database_url, SqlOptions::default())
-        .await
-        .map_err(|error| Failure::of("the database can't be opened", error))
+    let options = SqlOptions { max_connections: config.db_pool.get(), ..SqlOptions::default() };
+    let begun = tokio::time::Instant::now();
+    loop {
+        match SqlStore::connect(&config.database_url, options.clone()).await {
+            Err(error @ RepositoryError::Unavailable(_)) if begun.elapsed() < config.wait_for => {
+                tracing::info!(error = &error as &dyn Error, "waiting for the database");
+                tokio::time::sleep(OPEN_EVERY).await;
+            }
+            opened => return opened.map_err(|error| Failure::of("the database can't be opened", error)),
+        }
+    }
 }

@@ -174,7 +174,7 @@ impl ActivityService {
         &self,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, ServiceError> {
-        within(&*self.ports.clock, READ_LIMIT, "the store", work).await
+        within(&*self.ports.clock, READ_LIMIT, work).await
     }
 }
 

@@ -88,12 +88,12 @@ impl CountryService {
     pub async fn refresh(&self) -> Result<Arc<CountrySet>, ServiceError> {
         let repository = &self.ports.repository;
         let clock = &*self.ports.clock;
-        let version = within(clock, READ_LIMIT, "the store", repository.version()).await?;
+        let version = within(clock, READ_LIMIT, repository.version()).await?;
         let held = self.held.load_full();
         if let Some(held) = held.filter(|held| held.version == version) {
             return Ok(held);
         }
-        let mut countries = within(clock, READ_LIMIT * 5, "the store", repository.all()).await?;
+        let mut countries = within(clock, READ_LIMIT * 5, repository.all()).await?;
         countries
             .sort_by_cached_key(|stored| (fold(&stored.country.name.common), stored.country.cca3.clone()));
         let set = Arc::new(CountrySet { version, countries });
@@ -106,7 +106,7 @@ impl CountryService {
     /// # Errors
     /// `Unavailable` when the store does not answer within a second.
     pub async fn list(&self, query: &CountryQuery) -> Result<Paged<StoredCountry>, ServiceError> {
-        within(&*self.ports.clock, READ_LIMIT, "the store", self.ports.repository.list(query)).await
+        within(&*self.ports.clock, READ_LIMIT, self.ports.repository.list(query)).await
     }
 
     /// One country, by alpha-2, alpha-3 or numeric code in either case.
@@ -115,8 +115,7 @@ impl CountryService {
     /// `NotFound`; `Unavailable` when the store does not answer within a second.
     pub async fn get(&self, code: &str) -> Result<StoredCountry, ServiceError> {
         let code = CountryCode::parse(code).ok_or(ServiceError::NotFound)?;
-        let found =
-            within(&*self.ports.clock, READ_LIMIT, "the store", self.ports.repository.find(&code)).await?;
+        let found = within(&*self.ports.clock, READ_LIMIT, self.ports.repository.find(&code)).await?;
         found.ok_or(ServiceError::NotFound)
     }
 
@@ -147,7 +146,7 @@ impl CountryService {
     /// # Errors
     /// As [`CountryService::last_report`].
     pub async fn last_report_unattended(&self) -> Result<Option<SyncReport>, ServiceError> {
-        within(&*self.ports.clock, READ_LIMIT, "the store", self.ports.repository.last_report()).await
+        within(&*self.ports.clock, READ_LIMIT, self.ports.repository.last_report()).await
     }
 }
 

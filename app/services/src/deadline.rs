@@ -1,4 +1,4 @@
-//! No caller waits for ever.
+//! No caller waits for ever for the store.
 
 use std::future::Future;
 use std::pin::pin;
@@ -13,11 +13,10 @@ use crate::ServiceError;
 pub(crate) async fn within<T, E: Into<ServiceError>>(
     clock: &dyn Clock,
     limit: Duration,
-    what: &'static str,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, ServiceError> {
     match select(pin!(work), clock.sleep(limit)).await {
         Either::Left((answer, _)) => answer.map_err(Into::into),
-        Either::Right(_) => Err(ServiceError::unavailable(what, format!("no answer within {limit:?}"))),
+        Either::Right(_) => Err(ServiceError::store_unavailable(format!("no answer within {limit:?}"))),
     }
 }

@@ -188,5 +188,5 @@ fn written(write: DogWrite) -> Result<Dog, ServiceError> {
 }
 
 fn too_busy() -> ServiceError {
-    ServiceError::unavailable("the store", "others change the same dog all the time")
+    ServiceError::store_unavailable("others change the same dog all the time")
 }

@@ -79,7 +79,9 @@ impl From<TaskFault> for Fault {
 /// In which way a part is lacking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lack {
-    /// It is ours and does not answer.
+    /// It is the store, and does not answer, or can't do what it is there for.
+    Store,
+    /// It is another part of ours.
     Ours,
     /// It is somebody else's, and fails or limits our rate.
     Upstream,
@@ -131,6 +133,11 @@ impl ServiceError {
         Self::Unavailable { what, lack: Lack::Ours, retry_after, source }
     }
 
+    pub(crate) fn store_unavailable(cause: impl Into<Cause>) -> Self {
+        let (retry_after, source) = (Duration::from_secs(1), Arc::from(cause.into()));
+        Self::Unavailable { what: "the store", lack: Lack::Store, retry_after, source }
+    }
+
     pub(crate) fn internal(cause: impl Into<Cause>) -> Self {
         Self::Internal(Arc::from(cause.into()))
     }
@@ -139,7 +146,7 @@ impl ServiceError {
 impl From<RepositoryError> for ServiceError {
     fn from(error: RepositoryError) -> Self {
         match error {
-            RepositoryError::Unavailable(cause) => Self::unavailable("the store", cause),
+            RepositoryError::Unavailable(cause) => Self::store_unavailable(cause),
             RepositoryError::Conflict(detail) => Self::Conflict { code: "conflict", detail },
             RepositoryError::MissingReference(_) | RepositoryError::Corrupt(_) => Self::internal(error),
         }
@@ -148,7 +155,7 @@ impl From<RepositoryError> for ServiceError {
 
 impl From<LockError> for ServiceError {
     fn from(error: LockError) -> Self {
-        Self::unavailable("the lock", error)
+        Self::store_unavailable(error)
     }
 }
 

@@ -155,7 +155,7 @@ impl ReportService {
     async fn mail(&self, run: &Run, post: &Post) -> Result<(Mail, usize), ServiceError> {
         let held = self.ports.countries.refresh().await?;
         if held.version.number == 0 {
-            return Err(ServiceError::unavailable("the store", "it has no countries yet"));
+            return Err(ServiceError::store_unavailable("it has no countries yet"));
         }
         let rows = held.select(&self.settings.filter, &self.settings.sort);
         let bytes = self.ports.sheet.write(SheetFormat::Xlsx, &rows)?;

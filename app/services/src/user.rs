@@ -121,7 +121,7 @@ impl UserService {
                 write => return written(write),
             }
         }
-        Err(ServiceError::unavailable("the store", "others change the same user all the time"))
+        Err(ServiceError::store_unavailable("others change the same user all the time"))
     }
 
     /// What the input means for a user that is so. The new password is hashed once, whatever else changes.

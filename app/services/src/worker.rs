@@ -122,7 +122,7 @@ impl Worker {
         &self,
         question: impl Future<Output = Result<T, RepositoryError>>,
     ) -> Result<T, ServiceError> {
-        within(&*self.ports.clock, STORE_LIMIT, "the store", question).await
+        within(&*self.ports.clock, STORE_LIMIT, question).await
     }
 
     /// The next run, of none of these lanes.

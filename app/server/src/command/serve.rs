@@ -55,7 +55,7 @@ pub async fn start(config: &Config, limits: Limits) -> Result<Running, Failure> 
     monitor::metrics();
     let wired = wire(config).await?;
     wired.migrate().await?;
-    let Wired { services, http, store, worker, tickets, .. } = wired;
+    let Wired { services, http, store, worker, tickets, health, .. } = wired;
     fill(&services.countries).await?;
     let listener = listen::bind(config.listen)
         .map_err(|error| Failure::of(format!("can't listen on {}", config.listen), error))?;
@@ -65,6 +65,7 @@ pub async fn start(config: &Config, limits: Limits) -> Result<Running, Failure> 
     let address = listener.local_addr().map_err(|error| Failure::of("the listener has no address", error))?;
     let beside = vec![
         tokio::spawn(schedule::follow(services.countries.clone())),
+        tokio::spawn(health.watch(services.countries.clone())),
         tokio::spawn(schedule::look_after_movies(services.movies.clone())),
         tokio::spawn(schedule::tick(services.tasks.clone())),
         tokio::spawn(schedule::look_after_runs(services.tasks.clone(), config.keep_runs)),
@@ -90,8 +91,9 @@ pub async fn start(config: &Config, limits: Limits) -> Result<Running, Failure> 
 pub async fn start_worker(config: &Config) -> Result<Working, Failure> {
     let wired = wire(config).await?;
     wired.migrate().await?;
-    let Wired { services, store, worker, tickets, .. } = wired;
+    let Wired { services, store, worker, tickets, health, .. } = wired;
     let beside = vec![
+        tokio::spawn(health.watch(services.countries.clone())),
         tokio::spawn(schedule::tick(services.tasks.clone())),
         tokio::spawn(schedule::look_after_runs(services.tasks, config.keep_runs)),
         tokio::spawn(schedule::plan(services.jobs, plans(config))),

@@ -312,7 +312,7 @@ async fn a_store_that_fails_is_unavailable_or_what_is_kept_stands_in() {
     let source = Arc::new(MockActivityGateway::new());
     let service = service(&bench.store, &bench.clock, Arc::new(activities), source);
     let gone = service.look("pe").await;
-    assert!(matches!(gone, Err(ServiceError::Unavailable { lack: Lack::Ours, .. })), "{gone:?}");
+    assert!(matches!(gone, Err(ServiceError::Unavailable { lack: Lack::Store, .. })), "{gone:?}");
     assert_eq!(service.look("br").await.unwrap().freshness, Freshness::StandingIn);
 }
 
