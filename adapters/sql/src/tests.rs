@@ -268,3 +268,32 @@ async fn nothing_is_written_to_a_file_that_was_deleted_or_replaced() {
     assert!(matches!(write, Err(RepositoryError::Unavailable(_))), "{write:?}");
     remove(&path);
 }
+
+#[tokio::test]
+async fn a_damaged_file_is_unavailable_and_said_to_be() {
+    let (path, url) = file();
+    let store = SqlStore::connect(&url, SqlOptions::default()).await.unwrap();
+    store.migrate().await.unwrap();
+    for n in 0..200 {
+        store.runs().add(&new_run(n)).await.unwrap();
+    }
+    store.db.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.unwrap();
+    store.close().await;
+    let mut bytes = std::fs::read(&path).unwrap();
+    // The runs came last; the first pages say what there is.
+    let end = bytes.len() - 12 * 4096;
+    bytes[end..].fill(0xAA);
+    std::fs::write(&path, bytes).unwrap();
+    let store = SqlStore::connect(&url, SqlOptions::default()).await.unwrap();
+    assert!(!store.is_corrupt());
+    let mut damaged = 0;
+    for n in 0..200 {
+        match store.runs().find(new_run(n).id).await {
+            Ok(_) => {}
+            Err(RepositoryError::Unavailable(_)) => damaged += 1,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    assert!(damaged > 0 && store.is_corrupt(), "{damaged}");
+    remove(&path);
+}

@@ -64,7 +64,11 @@ pub enum Command {
     /// Look at everything that is needed, and tell what is wrong
     Doctor,
     /// Ask a running server whether it lives; for container health checks
-    Healthcheck,
+    Healthcheck {
+        /// Ask whether it can answer requests, too
+        #[arg(long)]
+        ready: bool,
+    },
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -149,7 +153,7 @@ fn run() -> Result<(), (u8, Failure)> {
             Command::Token(command) => people::token(&config, command).await,
             Command::Tasks(command) => tasks::tasks(&config, command).await,
             Command::Doctor => small::doctor(&config).await,
-            Command::Healthcheck => small::healthcheck(&config).await,
+            Command::Healthcheck { ready } => small::healthcheck(&config, ready).await,
             Command::Config | Command::Completions { .. } => Ok(()),
         }
     });

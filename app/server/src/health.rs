@@ -14,7 +14,7 @@ use malecon_sql::SqlStore;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use crate::monitor;
+use crate::{logging, monitor};
 
 /// How long a dependency may take to answer.
 const CHECK_TIMEOUT: Duration = Duration::from_millis(950);
@@ -33,8 +33,10 @@ pub struct DependencyHealth {
     /// Whether the last write came to be.
     writes: Arc<AtomicBool>,
     /// The last look, and when it was.
-    last: Arc<Mutex<Option<(Instant, Vec<Check>)>>>,
+    last: Arc<Mutex<Option<Look>>>,
 }
+
+type Look = (Instant, Vec<Check>);
 
 impl DependencyHealth {
     pub(crate) fn new(store: SqlStore, redis: Option<RedisStore>) -> Self {
@@ -63,6 +65,7 @@ impl DependencyHealth {
                     _ => {}
                 }
             }
+            logging::flush_repeats();
             monitor::observe_store(&self.store);
             if let Ok(Some(report)) = countries.last_report_unattended().await {
                 monitor::observe_sync(&report);

@@ -1,9 +1,11 @@
 //! Logs on standard error.
 
+mod repeats;
 #[cfg(test)]
 mod tests;
 
 use std::io::IsTerminal;
+use std::sync::LazyLock;
 
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
@@ -12,6 +14,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
+use self::repeats::Repeats;
 use crate::config::LogFormat;
 use crate::{Config, Failure};
 
@@ -23,6 +26,14 @@ const QUIET: &str = "sea_orm_migration=warn,sqlx::postgres::notice=warn,reqwest_
 pub(crate) fn start(config: &Config) -> Result<(), Failure> {
     let _ = logger(&config.log, config.log_format, std::io::stderr)?.try_init();
     Ok(())
+}
+
+/// What the log of this process has said lately.
+static REPEATS: LazyLock<Repeats> = LazyLock::new(Repeats::default);
+
+/// Tells of what was held back since it had been said already.
+pub(crate) fn flush_repeats() {
+    REPEATS.flush();
 }
 
 fn logger<W>(log: &str, format: LogFormat, writer: W) -> Result<impl Subscriber + Send + Sync, Failure>
@@ -46,6 +57,7 @@ where
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
     };
+    let lines = lines.with_filter(&*REPEATS);
     Ok(tracing_subscriber::registry().with(filter).with(filter_fn(is_discreet)).with(lines))
 }
 

@@ -192,7 +192,8 @@ pub(super) async fn doctor(config: &Config) -> Result<(), Failure> {
     if ill > 0 { Err(Failure::new("something is wrong")) } else { Ok(()) }
 }
 
-pub(super) async fn healthcheck(config: &Config) -> Result<(), Failure> {
+pub(super) async fn healthcheck(config: &Config, ready: bool) -> Result<(), Failure> {
+    let path = if ready { "/health/ready" } else { "/health/live" };
     let mut address = config.listen;
     if address.ip().is_unspecified() {
         let loopback =
@@ -201,9 +202,8 @@ pub(super) async fn healthcheck(config: &Config) -> Result<(), Failure> {
     }
     let ask = async {
         let mut stream = tokio::net::TcpStream::connect(address).await?;
-        stream
-            .write_all(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            .await?;
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await?;
         let mut answer = vec![];
         stream.take(4096).read_to_end(&mut answer).await?;
         Ok::<_, std::io::Error>(answer)
@@ -215,6 +215,7 @@ pub(super) async fn healthcheck(config: &Config) -> Result<(), Failure> {
     if answer.starts_with(b"HTTP/1.1 200") {
         Ok(())
     } else {
-        Err(Failure::new(format!("{address} is not healthy")))
+        let what = if ready { "ready" } else { "healthy" };
+        Err(Failure::new(format!("{address} is not {what}")))
     }
 }
