@@ -2,9 +2,9 @@
 
 mod memory;
 mod report;
+mod retry;
 mod upstream;
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ use malecon_sql::{SqlOptions, SqlStore};
 use malecon_upstream::{DogCeo, TargetOptions};
 
 pub use self::memory::in_memory;
+pub(crate) use self::retry::{Retry, START_TIMEOUT};
 use self::upstream::{activity_source, chores, client, files, movie_source, options, source, targets};
 use crate::health::DependencyHealth;
 use crate::monitor;
@@ -64,10 +65,21 @@ impl Wired {
     /// # Errors
     /// It does not let itself.
     pub async fn migrate(&self) -> Result<(), Failure> {
-        let failed = "the database can't be migrated";
-        self.store.migrate().await.map_err(|error| Failure::of(failed, error))?;
+        let retry = Retry::new("migrating the database", START_TIMEOUT);
+        loop {
+            match self.try_to_migrate().await {
+                Err(error @ RepositoryError::Unavailable(_)) if retry.again(&error).await => {}
+                migrated => {
+                    return migrated.map_err(|error| Failure::of("the database can't be migrated", error));
+                }
+            }
+        }
+    }
+
+    async fn try_to_migrate(&self) -> Result<(), RepositoryError> {
+        self.store.migrate().await?;
         match &self.tickets {
-            Some(tickets) => tickets.install().await.map_err(|error| Failure::of(failed, error)),
+            Some(tickets) => tickets.install().await,
             None => Ok(()),
         }
     }
@@ -241,19 +253,13 @@ pub fn plans(config: &Config) -> Vec<Plan> {
     vec![if has_source { sync } else { sync.from_the_next_tick() }]
 }
 
-/// How often a start asks for a database that is not there yet.
-const OPEN_EVERY: Duration = Duration::from_millis(500);
-
 /// Opens the database, and waits for it as long as the settings say.
 pub(crate) async fn open(config: &Config) -> Result<SqlStore, Failure> {
     let options = SqlOptions { max_connections: config.db_pool.get(), ..SqlOptions::default() };
-    let begun = tokio::time::Instant::now();
+    let retry = Retry::new("opening the database", config.wait_for);
     loop {
         match SqlStore::connect(&config.database_url, options.clone()).await {
-            Err(error @ RepositoryError::Unavailable(_)) if begun.elapsed() < config.wait_for => {
-                tracing::info!(error = &error as &dyn Error, "waiting for the database");
-                tokio::time::sleep(OPEN_EVERY).await;
-            }
+            Err(error @ RepositoryError::Unavailable(_)) if retry.again(&error).await => {}
             opened => return opened.map_err(|error| Failure::of("the database can't be opened", error)),
         }
     }
