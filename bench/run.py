@@ -2,7 +2,8 @@
 """Speed as ratios: Malecón beside a bare poem handler that returns the same bytes, in one run.
 
 Needs wrk, and psql for PostgreSQL. `bench/run.py` builds and measures; TEST_DATABASE_URL adds PostgreSQL. Rounds are
-interleaved and medians taken, so that a busy machine is equally unfair to both.
+interleaved and medians taken, so that a busy machine is equally unfair to both. `bench/run.py --before BINARY` measures
+another build of Malecón in the same rounds, where what is asked for needs no more than a demo on SQLite.
 """
 import http.client
 import json
@@ -155,15 +156,20 @@ def wrk(url, *more):
     return rate, float(value) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
 
 
-def beside(name, ours, bare):
-    """Interleaved rounds of both; prints and returns the ratio of the medians."""
-    rounds = [(wrk(*ours), wrk(*bare)) for _ in range(ROUNDS)]
-    rate = statistics.median(a[0] for a, _ in rounds) / statistics.median(b[0] for _, b in rounds)
-    tail = statistics.median(a[1] for a, _ in rounds) / statistics.median(b[1] for _, b in rounds)
-    print(f"| {name} | {rate:.2f} | {tail:.2f} |", flush=True)
+def beside(name, ours, bare, before=None):
+    """Interleaved rounds of all; prints the ratios of the medians."""
+    sides = [side for side in (bare, ours, before) if side]
+    rounds = [[wrk(*side) for side in sides] for _ in range(ROUNDS)]
+
+    def ratios(side):
+        rate, tail = ([statistics.median(r[n][part] for r in rounds) for n in (side, 0)] for part in (0, 1))
+        return f"{rate[0] / rate[1]:.2f} | {tail[0] / tail[1]:.2f}"
+
+    print(f"| {name} | {ratios(1)} |" + (f" before: {ratios(2)} |" if before else ""), flush=True)
 
 
 def main():
+    before = Path(sys.argv[2]).resolve() if sys.argv[1:2] == ["--before"] else None
     env = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL")}
     tmdb = ThreadingHTTPServer(("127.0.0.1", 0), Tmdb)
     threading.Thread(target=tmdb.serve_forever, daemon=True).start()
@@ -172,7 +178,7 @@ def main():
     env |= movies | tasks
     build = ["cargo", "build", "--release", "--locked", "-p", "malecon-server", "-p", "malecon-http", "--bins", "--examples"]
     subprocess.run(build, cwd=ROOT, env=env, check=True)
-    release = ROOT / "target" / "release"
+    release = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
     stores = {"SQLite": "sqlite://bench.db?mode=rwc"}
     if os.environ.get("TEST_DATABASE_URL"):
         stores["PostgreSQL"] = os.environ["TEST_DATABASE_URL"]
@@ -184,6 +190,10 @@ def main():
 
         try:
             print("| answer | rate, bare poem = 1 | p99, bare poem = 1 |\n|---|---|---|")
+            old = "http://127.0.0.1:8109"
+            if before:
+                start(before, "serve", "--demo", "--listen", "127.0.0.1:8109", "--database-url", "sqlite://before.db?mode=rwc", "--log", "warn")
+                wait(f"{old}/health/ready")
             for store_number, (store, url) in enumerate(stores.items()):
                 port = 8110 + 10 * store_number
                 base = f"http://127.0.0.1:{port}"
@@ -195,9 +205,9 @@ def main():
                     bare = f"http://127.0.0.1:{port + 1 + number}/"
                     start(release / "examples" / "bare", str(port + 1 + number), str(body))
                     wait(bare)
-                    beside(f"hot {name}, {body.stat().st_size / 1000:.0f} KB", [base + path], [bare])
-                    etag = get(base + path).headers["ETag"]
-                    beside(f"304 {name}", [base + path, "-H", f"If-None-Match: {etag}"], [bare])
+                    beside(f"hot {name}, {body.stat().st_size / 1000:.0f} KB", [base + path], [bare], before and [old + path])
+                    asked = [[f"{at}{path}", "-H", f"If-None-Match: {get(at + path).headers['ETag']}"] for at in ([base, old] if before else [base])]
+                    beside(f"304 {name}", asked[0], [bare], before and asked[1])
                 if store_number == 0:
                     path = "/api/movies/popular"
                     body = Path(folder) / "movies"
@@ -206,13 +216,15 @@ def main():
                     start(release / "examples" / "bare", str(port + 5), str(body))
                     wait(bare)
                     name = f"hot GET /api/movies/popular with a token, {body.stat().st_size / 1000:.0f} KB"
-                    beside(name, [base + path, "-H", BEARER], [bare])
+                    if before:
+                        get(old + path, ADMIN).read()
+                    beside(name, [base + path, "-H", BEARER], [bare], before and [old + path, "-H", BEARER])
                 script = Path(folder) / "cold.lua"
                 script.write_text(
                     "local n = 0\nrequest = function() n = n + 1\n"
                     'return wrk.format("GET", "/api/countries?continent=europe&sort=-population&population__lte=" .. (1000000000 + n)) end\n'
                 )
-                beside(f"cold filtered list, {store}", [base, "-s", str(script)], ["http://127.0.0.1:8111/"])
+                beside(f"cold filtered list, {store}", [base, "-s", str(script)], ["http://127.0.0.1:8111/"], before and store_number == 0 and [old, "-s", str(script)])
                 fill(url, folder)
                 few, many = [[f"{base}/api/users/{user}/favorites", "-H", BEARER] for user in (FEW, MANY)]
                 ten, thousand = [statistics.median(rates) for rates in zip(*((wrk(*few)[0], wrk(*many)[0]) for _ in range(ROUNDS)))]

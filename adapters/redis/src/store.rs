@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use fred::clients::Client;
@@ -51,6 +52,8 @@ pub struct RedisStore {
     pub(crate) breaker: Arc<Breaker>,
     begun: Instant,
     connection: Arc<Connection>,
+    /// Commands that failed.
+    errors: Arc<AtomicU64>,
 }
 
 /// The task that connects, and connects again.
@@ -99,7 +102,14 @@ impl RedisStore {
             .map_err(refuse)?;
         let connection = Arc::new(Connection(client.connect()));
         let begun = Instant::now();
-        Ok(Self { client, prefix: Arc::from(prefix), breaker: Arc::default(), begun, connection })
+        Ok(Self {
+            client,
+            prefix: Arc::from(prefix),
+            breaker: Arc::default(),
+            begun,
+            connection,
+            errors: Arc::default(),
+        })
     }
 
     /// Its cache.
@@ -133,6 +143,11 @@ impl RedisStore {
         ))
         .await?;
         Ok(())
+    }
+
+    /// Commands that failed since it was opened: refused, or not answered in time.
+    pub fn errors(&self) -> u64 {
+        self.errors.load(Ordering::Relaxed)
     }
 
     /// Ends the connection, for every clone. Waits 80 ms at most.
@@ -176,6 +191,9 @@ impl RedisStore {
         let answer = tokio::time::timeout(PATIENCE, command)
             .await
             .unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout, "no answer in time")));
+        if answer.is_err() {
+            self.errors.fetch_add(1, Ordering::Relaxed);
+        }
         match &answer {
             Ok(_) => self.breaker.answered(),
             Err(error) if is_answer(error) => self.breaker.refused(Instant::now(), error),

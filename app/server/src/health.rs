@@ -67,6 +67,9 @@ impl DependencyHealth {
             }
             logging::flush_repeats();
             monitor::observe_store(&self.store);
+            if let Some(redis) = &self.redis {
+                metrics::counter!("malecon_redis_errors_total").absolute(redis.errors());
+            }
             if let Ok(Some(report)) = countries.last_report_unattended().await {
                 monitor::observe_sync(&report);
             }

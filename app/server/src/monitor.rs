@@ -83,6 +83,7 @@ fn describe() {
         "Connections to the database, by pool: in use, and at most"
     );
     metrics::describe_counter!("malecon_database_errors_total", "Calls of the database that failed, by kind");
+    metrics::describe_counter!("malecon_redis_errors_total", "Commands of Redis that failed");
     metrics::describe_gauge!("malecon_sync_last_succeeded", "Whether the last sync of countries succeeded");
     metrics::describe_gauge!(
         "malecon_sync_last_timestamp_seconds",
