@@ -17,10 +17,15 @@ const LEASE: Duration = Duration::from_secs(1);
 /// Dogs that are posted at once.
 const DOGS: usize = 200;
 
-/// The status of a post, unless the process died first.
+/// The status of a post, unless the process died first; again while the store has too much to do.
 async fn post(client: &Client, n: usize) -> Option<u16> {
-    let request = client.request(Method::POST, &format!("/api/dogs/dog%20{n}")).bearer_auth(CONSUMER);
-    Some(request.send().await.ok()?.status().as_u16())
+    loop {
+        let request = client.request(Method::POST, &format!("/api/dogs/dog%20{n}")).bearer_auth(CONSUMER);
+        match request.send().await.ok()?.status().as_u16() {
+            503 => tokio::time::sleep(Duration::from_millis(100)).await,
+            status => return Some(status),
+        }
+    }
 }
 
 #[rstest]
