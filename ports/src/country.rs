@@ -20,10 +20,24 @@ pub struct SyncWrite {
     pub report: SyncReport,
 }
 
+/// What fills an empty store again, with what somebody still holds of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CountryRestore {
+    /// The lease that a sync holds.
+    pub lease: Lease,
+    /// The countries, each with when it last changed.
+    pub countries: Vec<StoredCountry>,
+    /// The version that they are.
+    pub version: DataVersion,
+    /// What is said of it.
+    pub report: SyncReport,
+}
+
 /// Keeps countries.
 ///
 /// # Contract
-/// - `an_empty_store_has_version_zero`: nothing stored, version number 0, no report, empty lists.
+/// - `an_empty_store_has_version_zero`: nothing stored, version number 0, no report, empty lists. A
+///   store that has lost its countries is empty, whatever its number was; the next one is higher.
 /// - `countries_come_back_as_written`: every member of a record survives, accents, empty lists and
 ///   unknown numbers included.
 /// - `writing_again_changes_only_what_differs`: an upsert replaces the country of its alpha-3 code
@@ -33,6 +47,10 @@ pub struct SyncWrite {
 /// - `the_last_report_is_kept`: with all its members.
 /// - `a_lost_lease_writes_nothing`: when the lease has lapsed, was released or has another owner,
 ///   the answer is `Conflict` and neither countries nor report nor version change.
+/// - `a_restore_fills_an_empty_store`: countries, `updated_at` and version are then as they were, since
+///   the same data have the same version wherever they are kept; the report is the last one.
+/// - `a_restore_leaves_a_store_with_countries_alone`: the answer is `false`, and nothing changes.
+/// - `a_lost_lease_restores_nothing`: the answer is `Conflict`, and nothing changes.
 /// - `countries_are_found_by_any_code`: alpha-2, alpha-3 and numeric.
 /// - `filters_agree_with_the_domain`: `list` returns what `CountryFilter::matches` accepts.
 /// - `wildcards_are_plain_letters`: `%`, `_`, `\` and quotes in a filter match themselves only.
@@ -71,6 +89,12 @@ pub trait CountryRepository: Send + Sync {
     /// # Errors
     /// `Conflict` when the lease is no longer the caller's; others of the store.
     async fn apply(&self, write: &SyncWrite) -> Result<DataVersion, RepositoryError>;
+
+    /// Fills the store if it is empty, all or nothing; `false` when it is not.
+    ///
+    /// # Errors
+    /// `Conflict` when the lease is no longer the caller's; others of the store.
+    async fn restore(&self, restore: &CountryRestore) -> Result<bool, RepositoryError>;
 
     /// What the last sync did.
     ///

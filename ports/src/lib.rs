@@ -26,7 +26,7 @@ pub mod user;
 pub use activity::{ActivityGateway, ActivityRepository};
 pub use cache::{Cache, CacheError};
 pub use clock::Clock;
-pub use country::{CountryGateway, CountryRepository, SyncWrite};
+pub use country::{CountryGateway, CountryRepository, CountryRestore, SyncWrite};
 pub use dog::{ChoreGateway, DogAdded, DogRepository, DogWrite, NewDog, PictureGateway};
 pub use error::{Cause, GatewayError, RepositoryError};
 pub use file::{File, FileAnswer, FileContent, FileGateway};

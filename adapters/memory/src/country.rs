@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use malecon_domain::{CountryCode, CountryQuery, DataVersion, Paged, StoredCountry, SyncOutcome, SyncReport};
-use malecon_ports::{CountryRepository, RepositoryError, SyncWrite};
+use malecon_ports::{CountryRepository, CountryRestore, RepositoryError, SyncWrite};
 
 use crate::MemoryLock;
 
@@ -92,6 +92,22 @@ impl CountryRepository for MemoryCountries {
         }
         state.report = Some(write.report.clone());
         Ok(state.version)
+    }
+
+    async fn restore(&self, restore: &CountryRestore) -> Result<bool, RepositoryError> {
+        let leases = self.lock.leases();
+        if !leases.is_current(&restore.lease) {
+            return Err(RepositoryError::Conflict(format!("the lease {} was lost", restore.lease.name)));
+        }
+        let mut state = self.state();
+        if !state.countries.is_empty() {
+            return Ok(false);
+        }
+        let countries = restore.countries.iter().cloned();
+        state.countries = countries.map(|stored| (stored.country.cca3.clone(), stored)).collect();
+        state.version = restore.version;
+        state.report = Some(restore.report.clone());
+        Ok(true)
     }
 
     async fn last_report(&self) -> Result<Option<SyncReport>, RepositoryError> {

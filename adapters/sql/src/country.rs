@@ -7,22 +7,20 @@ use malecon_domain::{
     Country, CountryCode, CountryFilter, CountryQuery, CountrySortKey, DataVersion, Direction, Paged, Sort,
     StoredCountry, SyncOutcome, SyncReport,
 };
-use malecon_ports::{CountryRepository, RepositoryError, SyncWrite};
+use malecon_ports::{CountryRepository, CountryRestore, Lease, RepositoryError, SyncWrite};
 use sea_orm::ActiveModelTrait;
-use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Func, NullOrdering, OnConflict};
+use sea_orm::sea_query::{Expr, Func, NullOrdering, OnConflict};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, Iterable,
-    Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
 };
 
 use crate::db::Db;
-use crate::entity::country::{Column, Entity, Stored, instant, row};
+use crate::entity::country::{ActiveModel, Column, Entity, Stored, instant, row};
 use crate::entity::report::ReportJson;
 use crate::entity::state;
 use crate::error::classify;
 use crate::lock::is_current;
-use crate::store::one;
 
 /// Rows of one upsert: 20 parameters each, under SQLite's 32,766.
 const CHUNK: usize = 1_000;
@@ -79,39 +77,56 @@ impl CountryRepository for SqlCountryRepository {
     }
 
     async fn version(&self) -> Result<DataVersion, RepositoryError> {
-        version(&state(&self.db).await?)
+        // A store without countries is an empty one, whatever it counted before it lost them.
+        let countries = Entity::find().select_only().column(Column::Cca3).into_query();
+        let state = state::Entity::find_by_id(1).filter(Expr::exists(countries)).one(&self.db).await;
+        version(&state.map_err(classify)?.unwrap_or(EMPTY))
     }
 
     async fn apply(&self, write: &SyncWrite) -> Result<DataVersion, RepositoryError> {
-        let db = self.db.in_background();
         // One statement can't write one row twice: the last of a country's records is the one.
         let upserts: BTreeMap<&str, &Country> = write.upserts.iter().map(|c| (c.cca3.as_str(), c)).collect();
         let rows = upserts.values().map(|country| row(country, write.at)).collect::<Result<Vec<_>, _>>()?;
-        let report = serde_json::to_string(&ReportJson::from(&write.report))
-            .map_err(|error| RepositoryError::Corrupt(error.into()))?;
-        let transaction = db.begin().await?;
-        if !is_current(&transaction, &write.lease).await.map_err(classify)? {
-            return Err(RepositoryError::Conflict(format!("the lease {} was lost", write.lease.name)));
-        }
-        let others = Column::iter().filter(|column| !matches!(column, Column::Cca3));
-        let replace = OnConflict::column(Column::Cca3).update_columns(others).to_owned();
-        for chunk in rows.chunks(CHUNK) {
-            let insert = Entity::insert_many(chunk.to_vec()).on_conflict(replace.clone());
-            insert.exec_without_returning(&transaction).await.map_err(classify)?;
-        }
+        let report = report(&write.report)?;
+        let transaction = self.db.in_background().begin().await?;
+        fence(&transaction, &write.lease).await?;
+        upsert(&transaction, &rows).await?;
         let at = write.at.timestamp_micros();
-        let mut next = state(&transaction).await?.into_active_model();
+        let mut next = state(&transaction).await?;
         if !rows.is_empty() {
-            next.version = Set(next.version.unwrap() + 1);
-            next.since = Set(at);
+            next.version += 1;
+            next.since = at;
         }
         if write.report.outcome == SyncOutcome::Succeeded {
-            next.checked_at = Set(at);
+            next.checked_at = at;
         }
-        next.report = Set(Some(report));
-        let next = next.update(&transaction).await.map_err(classify)?;
+        next.report = Some(report);
+        keep(&transaction, next.clone()).await?;
         transaction.commit().await.map_err(classify)?;
         version(&next)
+    }
+
+    async fn restore(&self, restore: &CountryRestore) -> Result<bool, RepositoryError> {
+        let rows = restore.countries.iter().map(|stored| row(&stored.country, stored.updated_at));
+        let rows = rows.collect::<Result<Vec<_>, _>>()?;
+        let version = restore.version;
+        let state = state::Model {
+            id: 1,
+            version: i64::try_from(version.number).unwrap_or(i64::MAX),
+            since: version.since.timestamp_micros(),
+            checked_at: version.checked_at.timestamp_micros(),
+            report: Some(report(&restore.report)?),
+        };
+        let transaction = self.db.in_background().begin().await?;
+        fence(&transaction, &restore.lease).await?;
+        if Entity::find().into_partial_model::<Stored>().one(&transaction).await.map_err(classify)?.is_some()
+        {
+            return Ok(false);
+        }
+        upsert(&transaction, &rows).await?;
+        keep(&transaction, state).await?;
+        transaction.commit().await.map_err(classify)?;
+        Ok(true)
     }
 
     async fn last_report(&self) -> Result<Option<SyncReport>, RepositoryError> {
@@ -122,8 +137,41 @@ impl CountryRepository for SqlCountryRepository {
     }
 }
 
+/// The state of a store that holds nothing yet.
+const EMPTY: state::Model = state::Model { id: 1, version: 0, since: 0, checked_at: 0, report: None };
+
 async fn state(db: &impl ConnectionTrait) -> Result<state::Model, RepositoryError> {
-    state::Entity::find_by_id(1).one(db).await.and_then(one).map_err(classify)
+    Ok(state::Entity::find_by_id(1).one(db).await.map_err(classify)?.unwrap_or(EMPTY))
+}
+
+/// Writes the state, whether or not its row is still there.
+async fn keep(db: &impl ConnectionTrait, state: state::Model) -> Result<(), RepositoryError> {
+    let others = state::Column::iter().filter(|column| !matches!(column, state::Column::Id));
+    let replace = OnConflict::column(state::Column::Id).update_columns(others).to_owned();
+    let insert = state::Entity::insert(state.into_active_model().reset_all()).on_conflict(replace);
+    insert.exec_without_returning(db).await.map(|_| ()).map_err(classify)
+}
+
+/// Who has lost its lease writes nothing.
+async fn fence(db: &impl ConnectionTrait, lease: &Lease) -> Result<(), RepositoryError> {
+    if is_current(db, lease).await.map_err(classify)? {
+        return Ok(());
+    }
+    Err(RepositoryError::Conflict(format!("the lease {} was lost", lease.name)))
+}
+
+async fn upsert(db: &impl ConnectionTrait, rows: &[ActiveModel]) -> Result<(), RepositoryError> {
+    let others = Column::iter().filter(|column| !matches!(column, Column::Cca3));
+    let replace = OnConflict::column(Column::Cca3).update_columns(others).to_owned();
+    for chunk in rows.chunks(CHUNK) {
+        let insert = Entity::insert_many(chunk.to_vec()).on_conflict(replace.clone());
+        insert.exec_without_returning(db).await.map_err(classify)?;
+    }
+    Ok(())
+}
+
+fn report(report: &SyncReport) -> Result<String, RepositoryError> {
+    serde_json::to_string(&ReportJson::from(report)).map_err(|error| RepositoryError::Corrupt(error.into()))
 }
 
 fn version(state: &state::Model) -> Result<DataVersion, RepositoryError> {
@@ -158,7 +206,7 @@ fn condition(filter: &CountryFilter, backend: DbBackend) -> Condition {
     let whole = |bound: u64| i64::try_from(bound).unwrap_or(i64::MAX);
     texts(filter)
         .fold(Condition::all(), |all, (column, text)| {
-            let column = sea_orm::sea_query::Expr::col(column);
+            let column = Expr::col(column);
             all.add(Func::cust(position).arg(column).arg(text.as_str()).gt(0))
         })
         .add_option(filter.population_gte.map(|least| Column::Population.gte(whole(least))))

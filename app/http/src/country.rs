@@ -46,12 +46,13 @@ impl CountryApi {
     async fn list(&self, request: &Request) -> Result<Ready<CountryPage>, Problem> {
         let params = Query::read(request, LIST)?;
         let query = country_query(&params);
-        let version = self.0.countries.held().await?.version;
+        let held = self.0.countries.held().await?;
+        let version = held.version;
         let normal = params.normal(None);
         let key = format!("{}:list:{normal}", version_key(version));
         let countries = self.0.countries.clone();
         Ready::public(request, &self.0.answers, (version, &key), Frame::json(version.since), async move {
-            let page = countries.list(&query).await?;
+            let page = countries.list_of(&held, &query).await?;
             let fields = params.members("fields");
             draft_of_page(&params, query.page, &page, &fields)
         })
@@ -65,7 +66,8 @@ impl CountryApi {
     async fn export(&self, request: &Request) -> Result<File, Problem> {
         let params = Query::read(request, EXPORT)?;
         let query = country_query(&params);
-        let version = self.0.countries.held().await?.version;
+        let held = self.0.countries.held().await?;
+        let version = held.version;
         let key = format!("{}:export:{}", version_key(version), params.normal(None));
         let (format, content_type, file) = match params.text("format") {
             Some("csv") => (SheetFormat::Csv, "text/csv; charset=utf-8", "countries.csv"),
@@ -74,7 +76,7 @@ impl CountryApi {
         let frame = Frame { modified: Some(version.since), file: Some(file), ..Frame::plain(content_type) };
         let countries = self.0.countries.clone();
         Ready::public(request, &self.0.answers, (version, &key), frame, async move {
-            let bytes = countries.export(&query.filter, &query.sort, format).await?;
+            let bytes = countries.export_of(&held, &query.filter, &query.sort, format)?;
             Ok(Bytes::from(bytes).into())
         })
         .await
@@ -122,19 +124,21 @@ impl CountryApi {
         id: Path<String>,
     ) -> Result<Ready<CountryBody>, Problem> {
         let params = Query::read(request, ONE)?;
-        let version = self.0.countries.held().await?.version;
+        let held = self.0.countries.held().await?;
+        let version = held.version;
         let key =
             format!("{}:one:{}:{}", version_key(version), id.0.to_ascii_uppercase(), params.normal(None));
         let countries = self.0.countries.clone();
         Ready::public(request, &self.0.answers, (version, &key), Frame::json(version.since), async move {
-            let stored = countries.get(&id.0).await?;
+            let stored = countries.get_of(&held, &id.0).await?;
             json(&CountryBody::from(stored), &params.members("fields"))
         })
         .await
     }
 }
 
-/// Names a version of the data among all stores that may share a cache.
+/// Names a version of the data among all stores that may share a cache. An older backup that is brought
+/// back counts on from an older number: then it is when each version began that tells two apart.
 pub(crate) fn version_key(version: DataVersion) -> String {
     format!("c{}.{}", version.number, version.since.timestamp_micros())
 }

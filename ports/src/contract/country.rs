@@ -6,11 +6,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use malecon_domain::{
     Car, CoatOfArms, Country, CountryCode, CountryFilter, CountryName, CountryQuery, CountryRecord,
-    CountrySortKey, Currency, Demonym, Direction, Flags, Idd, Instant, Language, LatLng, LocalName, Maps,
-    Page, PostalCode, Rejection, Sort, StoredCountry, SyncOutcome, SyncReport,
+    CountrySortKey, Currency, DataVersion, Demonym, Direction, Flags, Idd, Instant, Language, LatLng,
+    LocalName, Maps, Page, PostalCode, Rejection, Sort, StoredCountry, SyncOutcome, SyncReport,
 };
 
-use crate::{CountryRepository, Lock, RepositoryError, SyncWrite};
+use crate::{CountryRepository, CountryRestore, Lock, RepositoryError, SyncWrite};
 
 /// Tests of every promise of [`CountryRepository`] on the store that the expression makes: anything
 /// with `repository()` and `lock()`, see [`CountryStore`].
@@ -24,6 +24,9 @@ macro_rules! country_contract {
             a_write_with_upserts_starts_a_version,
             the_last_report_is_kept,
             a_lost_lease_writes_nothing,
+            a_restore_fills_an_empty_store,
+            a_restore_leaves_a_store_with_countries_alone,
+            a_lost_lease_restores_nothing,
             countries_are_found_by_any_code,
             filters_agree_with_the_domain,
             wildcards_are_plain_letters,
@@ -162,7 +165,7 @@ pub fn countries() -> Vec<Country> {
     .collect()
 }
 
-async fn write(store: &impl CountryStore, second: i64, upserts: Vec<Country>) -> malecon_domain::DataVersion {
+async fn write(store: &impl CountryStore, second: i64, upserts: Vec<Country>) -> DataVersion {
     let lease = store.lock().acquire("country-sync", LONG).await.expect("acquire").expect("a lease");
     let write = SyncWrite { lease: lease.clone(), at: at(second), upserts, report: report(second) };
     let version = store.repository().apply(&write).await.expect("apply");
@@ -189,6 +192,19 @@ fn expected(query: &CountryQuery) -> Vec<String> {
     let mut list: Vec<Country> = countries().into_iter().filter(|country| filter.matches(country)).collect();
     list.sort_by(|a, b| query.compare(a, b));
     list.into_iter().map(|country| country.cca3.clone()).collect()
+}
+
+/// What somebody holds: each country as old as its place says, of version 7.
+fn held(lease: &crate::Lease) -> CountryRestore {
+    let countries = countries().into_iter().zip(0..);
+    CountryRestore {
+        lease: lease.clone(),
+        countries: countries
+            .map(|(country, second)| StoredCountry { country, updated_at: at(second) })
+            .collect(),
+        version: DataVersion { number: 7, since: at(8), checked_at: at(9) },
+        report: report(20),
+    }
 }
 
 /// Nothing is there.
@@ -265,6 +281,42 @@ pub async fn the_last_report_is_kept(store: &impl CountryStore) {
     write(store, 0, vec![]).await;
     write(store, 10, vec![]).await;
     assert_eq!(store.repository().last_report().await.expect("last_report"), Some(report(10)));
+}
+
+/// All is as it was.
+pub async fn a_restore_fills_an_empty_store(store: &impl CountryStore) {
+    let lease = store.lock().acquire("country-sync", LONG).await.expect("acquire").expect("a lease");
+    let restore = held(&lease);
+    assert!(store.repository().restore(&restore).await.expect("restore"));
+    store.lock().release(&lease).await.expect("release");
+    let mut expected = restore.countries;
+    expected.sort_by(|a, b| a.country.cca3.cmp(&b.country.cca3));
+    assert_eq!(all(store).await, expected);
+    assert_eq!(store.repository().version().await.expect("version"), restore.version);
+    assert_eq!(store.repository().last_report().await.expect("last_report"), Some(restore.report));
+    let next = write(store, 30, countries()[..1].to_vec()).await;
+    assert_eq!((next.number, next.since), (8, at(30)), "versions go on from there");
+}
+
+/// What is there stays.
+pub async fn a_restore_leaves_a_store_with_countries_alone(store: &impl CountryStore) {
+    let before = write(store, 0, countries()[..1].to_vec()).await;
+    let lease = store.lock().acquire("country-sync", LONG).await.expect("acquire").expect("a lease");
+    assert!(!store.repository().restore(&held(&lease)).await.expect("restore"));
+    assert_eq!(all(store).await.len(), 1);
+    assert_eq!(store.repository().version().await.expect("version"), before);
+    assert_eq!(store.repository().last_report().await.expect("last_report"), Some(report(0)));
+}
+
+/// Who lost its lease restores nothing.
+pub async fn a_lost_lease_restores_nothing(store: &impl CountryStore) {
+    let released = store.lock().acquire("country-sync", LONG).await.expect("acquire").expect("a lease");
+    store.lock().release(&released).await.expect("release");
+    let answer = store.repository().restore(&held(&released)).await;
+    assert!(matches!(answer, Err(RepositoryError::Conflict(_))), "{answer:?}");
+    assert_eq!(all(store).await, []);
+    assert_eq!(store.repository().version().await.expect("version").number, 0);
+    assert_eq!(store.repository().last_report().await.expect("last_report"), None);
 }
 
 /// Who lost its lease changes nothing.

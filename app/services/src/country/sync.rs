@@ -61,16 +61,24 @@ impl CountryService {
     }
 
     async fn run(&self, gateway: &dyn CountryGateway) -> Result<SyncReport, ServiceError> {
-        let lock = &self.ports.lock;
-        let lease = lock.acquire(LEASE_NAME, self.settings.lease).await?.ok_or_else(running)?;
+        let lease = self.lease().await?;
         let report = self.run_leased(gateway, &lease).await.inspect(log);
-        if let Err(error) = lock.release(&lease).await {
-            tracing::warn!(error = &error as &dyn Error, "the lease of the sync lapses by itself");
-        }
+        self.release(&lease).await;
         if let Err(error) = self.refresh().await {
             tracing::warn!(error = &error as &dyn Error, "what the sync wrote is not held yet");
         }
         report
+    }
+
+    /// The lease of whoever writes countries.
+    pub(super) async fn lease(&self) -> Result<Lease, ServiceError> {
+        self.ports.lock.acquire(LEASE_NAME, self.settings.lease).await?.ok_or_else(running)
+    }
+
+    pub(super) async fn release(&self, lease: &Lease) {
+        if let Err(error) = self.ports.lock.release(lease).await {
+            tracing::warn!(error = &error as &dyn Error, "the lease of the sync lapses by itself");
+        }
     }
 
     async fn run_leased(
@@ -80,6 +88,7 @@ impl CountryService {
     ) -> Result<SyncReport, ServiceError> {
         let started_at = self.ports.clock.now();
         let answer = self.fetch(gateway, lease).await?;
+        self.restore_lost(lease).await?;
         let held: Vec<Country> =
             self.ports.repository.all().await?.into_iter().map(|stored| stored.country).collect();
         let (mut report, plan) = judge(gateway.source(), started_at, &held, answer);

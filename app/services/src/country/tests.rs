@@ -1,10 +1,12 @@
 //! The use cases of countries, on fakes for state and mocks for failures.
 
+mod restore;
+
 use std::sync::Mutex;
 
 use malecon_domain::{Batch, CountryName, CountryRecord, FieldSet, Role, SyncOutcome};
 use malecon_memory::{ManualClock, MemoryCountries, MemoryLock, SystemClock};
-use malecon_ports::{GatewayError, MockCountryGateway, MockCountryRepository, MockSheet, RepositoryError};
+use malecon_ports::{GatewayError, MockCountryGateway, MockCountryRepository, MockSheet};
 
 use super::*;
 
@@ -245,6 +247,10 @@ impl CountryRepository for Hung {
     }
 
     async fn apply(&self, _: &malecon_ports::SyncWrite) -> Result<DataVersion, RepositoryError> {
+        std::future::pending().await
+    }
+
+    async fn restore(&self, _: &malecon_ports::CountryRestore) -> Result<bool, RepositoryError> {
         std::future::pending().await
     }
 
