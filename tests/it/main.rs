@@ -4,6 +4,7 @@
 
 mod activities;
 mod architecture;
+mod backup;
 mod cache;
 mod contract;
 mod conventions;

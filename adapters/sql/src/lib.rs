@@ -1,6 +1,7 @@
 //! Repositories and leases in SQLite and PostgreSQL, through SeaORM.
 
 mod activity;
+mod backup;
 mod bell;
 mod breaker;
 mod check;
@@ -32,6 +33,7 @@ mod token;
 mod user;
 
 pub use activity::SqlActivityRepository;
+pub use backup::{BackupError, backup, postgres_commands};
 pub use check::PoolStats;
 pub use country::SqlCountryRepository;
 pub use dog::SqlDogs;

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod backup;
 mod people;
 mod serve;
 mod small;
@@ -15,6 +16,7 @@ use clap_complete::Shell;
 use crate::config::{check_names, show};
 use crate::{Config, Failure, logging};
 
+pub use backup::{Backup, backup};
 pub use people::{TokenCommand, UserCommand};
 pub use serve::{Running, Working, start, start_worker};
 pub use tasks::TasksCommand;
@@ -59,6 +61,8 @@ pub enum Command {
     /// Integration tasks: list; what happens to their runs: follow
     #[command(subcommand)]
     Tasks(TasksCommand),
+    /// Copy the SQLite database into a file, checked, while servers use it; of PostgreSQL, tell how
+    Backup(Backup),
     /// Print every setting, its value and where it comes from
     Config,
     /// Look at everything that is needed, and tell what is wrong
@@ -152,6 +156,7 @@ fn run() -> Result<(), (u8, Failure)> {
             Command::User(command) => people::user(&config, command).await,
             Command::Token(command) => people::token(&config, command).await,
             Command::Tasks(command) => tasks::tasks(&config, command).await,
+            Command::Backup(target) => backup(&config, &target).await,
             Command::Doctor => small::doctor(&config).await,
             Command::Healthcheck { ready } => small::healthcheck(&config, ready).await,
             Command::Config | Command::Completions { .. } => Ok(()),

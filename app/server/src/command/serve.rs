@@ -169,7 +169,7 @@ pub(super) async fn run_worker(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn told_to_stop() -> Result<(), Failure> {
+pub(super) async fn told_to_stop() -> Result<(), Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let no_signals = |error| Failure::of("signals can't be heard", error);
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
