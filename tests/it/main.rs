@@ -8,6 +8,7 @@ mod backup;
 mod cache;
 mod contract;
 mod conventions;
+mod copy;
 mod countries;
 mod dam;
 mod dogs;

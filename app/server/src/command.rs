@@ -1,6 +1,7 @@
 //! The command line.
 
 mod backup;
+mod copy;
 mod people;
 mod serve;
 mod small;
@@ -17,6 +18,7 @@ use crate::config::{check_names, show};
 use crate::{Config, Failure, logging};
 
 pub use backup::{Backup, backup};
+pub use copy::{Copy, copy};
 pub use people::{TokenCommand, UserCommand};
 pub use serve::{Running, Working, start, start_worker};
 pub use tasks::TasksCommand;
@@ -63,6 +65,8 @@ pub enum Command {
     Tasks(TasksCommand),
     /// Copy the SQLite database into a file, checked, while servers use it; of PostgreSQL, tell how
     Backup(Backup),
+    /// Move everything from the SQLite database to an empty PostgreSQL one, with all servers stopped
+    Copy(Copy),
     /// Print every setting, its value and where it comes from
     Config,
     /// Look at everything that is needed, and tell what is wrong
@@ -157,6 +161,7 @@ fn run() -> Result<(), (u8, Failure)> {
             Command::Token(command) => people::token(&config, command).await,
             Command::Tasks(command) => tasks::tasks(&config, command).await,
             Command::Backup(target) => backup(&config, &target).await,
+            Command::Copy(target) => copy(&config, &target).await,
             Command::Doctor => small::doctor(&config).await,
             Command::Healthcheck { ready } => small::healthcheck(&config, ready).await,
             Command::Config | Command::Completions { .. } => Ok(()),

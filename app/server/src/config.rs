@@ -302,7 +302,8 @@ fn both(name: &str) -> Failure {
     Failure::new(format!("{name} and {name}_FILE are both given: keep one"))
 }
 
-fn read_secret(name: &str, file: &Path) -> Result<String, Failure> {
+/// What a file says that holds a secret.
+pub(crate) fn read_secret(name: &str, file: &Path) -> Result<String, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         Failure::of(format!("{name} names {}, which can't be read", file.display()), error)
     })?;
