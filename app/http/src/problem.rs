@@ -24,6 +24,8 @@ pub(crate) struct Problem {
     pub detail: String,
     pub errors: Vec<FieldError>,
     pub retry_after: Option<Duration>,
+    /// How much there may be of what is too much.
+    pub limit: Option<u64>,
     /// What lies behind it, for the log alone.
     pub cause: Option<Box<str>>,
 }
@@ -65,6 +67,9 @@ pub(crate) struct ProblemBody {
     /// What is wrong with which part of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<Vec<FieldError>>,
+    /// Of a quota that is exceeded (`quota_exceeded`): how much there may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
 }
 
 /// The error body of restcountries v3.1.
@@ -78,7 +83,8 @@ const FIELDS_REQUIRED: &str = "fields_required";
 
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), errors: vec![], retry_after: None, cause: None }
+        let detail = detail.into();
+        Self { status, code, detail, errors: vec![], retry_after: None, limit: None, cause: None }
     }
 
     /// A 400 for query parameters.
@@ -121,6 +127,7 @@ impl Problem {
                 code: self.code.to_owned(),
                 request_id: request_id.to_owned(),
                 errors: (!self.errors.is_empty()).then(|| self.errors.clone()),
+                limit: self.limit,
             };
             ("application/problem+json", serde_json::to_vec(&body))
         };
@@ -193,10 +200,10 @@ impl From<ServiceError> for Problem {
         match &error {
             ServiceError::NotFound => Self::new(StatusCode::NOT_FOUND, "not_found", "there is no such thing"),
             ServiceError::Forbidden => Self::new(StatusCode::FORBIDDEN, "forbidden", error.to_string()),
-            ServiceError::Conflict { code, detail } => {
+            ServiceError::Conflict { code, detail, limit } => {
                 let outdated = *code == ServiceError::OUTDATED;
                 let status = if outdated { StatusCode::PRECONDITION_FAILED } else { StatusCode::CONFLICT };
-                Self::new(status, code, detail)
+                Self { limit: *limit, ..Self::new(status, code, detail) }
             }
             ServiceError::Invalid(faults) => {
                 let error = |fault: &Fault| FieldError {

@@ -24,6 +24,8 @@ pub enum ServiceError {
         code: &'static str,
         /// A sentence for people.
         detail: String,
+        /// Of [`ServiceError::QUOTA_EXCEEDED`]: how much there may be.
+        limit: Option<u64>,
     },
     /// What was asked for breaks a rule.
     #[error("{}", first(.0))]
@@ -120,8 +122,17 @@ impl ServiceError {
     /// The code of a [`ServiceError::Conflict`] with what the caller believed to be there.
     pub const OUTDATED: &str = "precondition_failed";
 
+    /// The code of a [`ServiceError::Conflict`] with a limit of what one user may have.
+    pub const QUOTA_EXCEEDED: &str = "quota_exceeded";
+
     pub(crate) fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
-        Self::Conflict { code, detail: detail.into() }
+        Self::Conflict { code, detail: detail.into(), limit: None }
+    }
+
+    /// A user has as many of these as it may have: `things` in the plural, e.g. `API tokens`.
+    pub fn quota_exceeded(things: &str, limit: u64) -> Self {
+        let detail = format!("a user has at most {limit} {things}");
+        Self::Conflict { code: Self::QUOTA_EXCEEDED, detail, limit: Some(limit) }
     }
 
     pub(crate) fn invalid(member: &'static str, detail: impl Into<String>) -> Self {
@@ -147,7 +158,7 @@ impl From<RepositoryError> for ServiceError {
     fn from(error: RepositoryError) -> Self {
         match error {
             RepositoryError::Unavailable(cause) => Self::store_unavailable(cause),
-            RepositoryError::Conflict(detail) => Self::Conflict { code: "conflict", detail },
+            RepositoryError::Conflict(detail) => Self::conflict("conflict", detail),
             RepositoryError::MissingReference(_) | RepositoryError::Corrupt(_) => Self::internal(error),
         }
     }

@@ -15,3 +15,17 @@ fn who_waits_as_told_has_waited_long_enough(#[case] wait: Duration, #[case] told
     let response = Problem { retry_after: Some(wait), ..problem }.respond("", false);
     assert_eq!(response.headers()[header::RETRY_AFTER], told);
 }
+
+#[tokio::test]
+async fn a_quota_that_is_exceeded_tells_its_limit() {
+    let told = async |error: ServiceError| {
+        let response = Problem::from(error).respond("7", false);
+        assert_eq!(response.status(), StatusCode::CONFLICT);
+        let body = response.into_body().into_json::<serde_json::Value>().await.unwrap();
+        (body["code"].as_str().unwrap().to_owned(), body.get("limit").cloned())
+    };
+    let full = told(ServiceError::quota_exceeded("API tokens", 100)).await;
+    assert_eq!(full, ("quota_exceeded".to_owned(), Some(100.into())));
+    let other = ServiceError::Conflict { code: "email_taken", detail: String::new(), limit: None };
+    assert_eq!(told(other).await, ("email_taken".to_owned(), None), "nothing else has one");
+}

@@ -134,7 +134,7 @@ fn log(report: &SyncReport) {
 }
 
 fn running() -> ServiceError {
-    ServiceError::Conflict { code: "sync_running", detail: "a sync of countries is running".to_owned() }
+    ServiceError::conflict("sync_running", "a sync of countries is running")
 }
 
 /// What is to be written of an answer, and what is to be said of it.
