@@ -16,6 +16,7 @@ mod engine;
 mod events;
 mod files;
 mod listen;
+mod logins;
 mod loss;
 mod mail;
 mod movies;

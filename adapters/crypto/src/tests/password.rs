@@ -31,6 +31,24 @@ async fn a_hash_of_other_cost_is_still_read() {
 }
 
 #[tokio::test]
+async fn what_was_in_the_memory_before_changes_nothing() {
+    let (hasher, strange) = (Argon2Hasher::new(), Argon2Hasher::cheap());
+    let mut hashes = vec![];
+    for text in ["correct horse", "another horse", "correct horse"] {
+        hashes.push((text, hasher.hash(&Password::new(text).unwrap()).await.unwrap()));
+        hashes.push((text, strange.hash(&Password::new(text).unwrap()).await.unwrap()));
+    }
+    for (text, hash) in hashes {
+        // By the library's own way, whose memory is new.
+        use argon2::PasswordVerifier as _;
+        let phc = argon2::password_hash::phc::PasswordHash::new(&hash).unwrap();
+        argon2::Argon2::default().verify_password(text.as_bytes(), &phc).unwrap();
+        assert!(hasher.fits(text, Some(hash.clone())).await.unwrap());
+        assert!(!hasher.fits("wrong horse", Some(hash)).await.unwrap());
+    }
+}
+
+#[tokio::test]
 async fn other_variants_of_argon2_are_strange() {
     use argon2::password_hash::PasswordHasher as _;
     use argon2::{Algorithm, Argon2, Params, Version};
@@ -93,7 +111,7 @@ fn no_more_than_64_wait() {
         let mut context = Context::from_waker(Waker::noop());
         let polls: Vec<_> = all.iter_mut().map(|hash| hash.as_mut().poll(&mut context)).collect();
         let refused = polls.iter().filter(|poll| matches!(poll, Poll::Ready(Err(SecretError::Busy)))).count();
-        let turns = std::thread::available_parallelism().map_or(1, usize::from);
+        let turns = Argon2Hasher::turns();
         assert_eq!(refused, 200 - 64 - turns);
         assert_eq!(polls.iter().filter(|poll| poll.is_pending()).count(), 64 + turns);
         drop(all);
