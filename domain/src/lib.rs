@@ -42,7 +42,7 @@ pub use task::{
     SuccessRule, Task, TaskConfig, TaskDraft, TaskFault, TaskQuery, TaskSortKey,
 };
 pub use user::{
-    ApiToken, Email, Password, Principal, Profile, Role, User, UserChange, UserQuery, UserSortKey,
+    ApiToken, Credential, Email, Password, Principal, Profile, Role, User, UserChange, UserQuery, UserSortKey,
 };
 pub use zone::{TimeOfDay, Zone};
 

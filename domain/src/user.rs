@@ -32,6 +32,20 @@ impl Role {
     }
 }
 
+/// What a caller showed for us to know who it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// An API token.
+    ApiToken {
+        /// When it ends.
+        expires_at: Option<Instant>,
+    },
+    /// The access token of a login.
+    Session,
+    /// Nothing of ours: the command line, or a program that embeds the core, vouches for the caller.
+    External,
+}
+
 /// A caller whose token was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
@@ -41,9 +55,17 @@ pub struct Principal {
     pub name: String,
     /// What it may do.
     pub role: Role,
+    /// What it showed.
+    pub credential: Credential,
 }
 
 impl Principal {
+    /// The same, who has shown this.
+    #[must_use]
+    pub fn with(self, credential: Credential) -> Self {
+        Self { credential, ..self }
+    }
+
     /// Whether the caller is an administrator.
     pub fn is_admin(&self) -> bool {
         self.role == Role::Admin
@@ -57,7 +79,8 @@ impl Principal {
 
 impl From<&User> for Principal {
     fn from(user: &User) -> Self {
-        Self { user_id: user.id, name: user.profile.name.clone(), role: user.profile.role }
+        let (user_id, name, role) = (user.id, user.profile.name.clone(), user.profile.role);
+        Self { user_id, name, role, credential: Credential::External }
     }
 }
 

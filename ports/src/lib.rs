@@ -40,7 +40,7 @@ pub use sheet::{Sheet, SheetError, SheetFormat};
 pub use task::{CallError, ScheduleRepository, TargetGateway, TaskRepository, TaskWrite};
 pub use user::{
     KeyRepository, NewApiToken, NewRefresh, NewUser, Rotation, SessionRepository, SigningKey, TokenHash,
-    TokenRepository, UserRepository, UserWrite,
+    TokenRepository, TokenWrite, UserRepository, UserWrite,
 };
 
 #[cfg(feature = "mock")]

@@ -119,6 +119,15 @@ pub struct NewApiToken {
     pub expires_at: Option<Instant>,
 }
 
+/// What became of an API token that was to be added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenWrite {
+    /// It is stored.
+    Added(ApiToken),
+    /// Its user has as many as it may have.
+    QuotaReached,
+}
+
 /// Keeps API tokens.
 ///
 /// # Contract
@@ -126,19 +135,24 @@ pub struct NewApiToken {
 /// - `a_token_names_its_user`: as the user now is, with what was said of the token.
 /// - `a_token_needs_a_user`: `MissingReference` without one.
 /// - `a_token_is_stored_once`: a second one of the same hash is a `Conflict`.
+/// - `a_user_has_no_more_tokens_than_the_limit`: `QuotaReached`, and nothing is stored; of many that are
+///   added at once, no more get in than there is room for.
+/// - `tokens_that_have_ended_make_room`: at the limit, those of the user that ended at the new one's `at`
+///   or before are removed.
 /// - `the_first_token_is_added_once`: `add_first` adds only when there is none at all; of many that
 ///   call it at once, one does.
 /// - `only_its_owner_removes_it`: unless no owner is named.
+/// - `all_of_a_user_are_removed_at_once`: and nobody else's; how many they were.
 /// - `the_last_use_is_noted`: and never goes back.
 /// - `lists_tell_one_users_tokens`: in the order they were made.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait TokenRepository: Send + Sync {
-    /// Adds a token.
+    /// Adds a token, unless its user has as many as `limit` already; `None` is no limit.
     ///
     /// # Errors
     /// `MissingReference`, `Conflict`; others of the store.
-    async fn add(&self, token: &NewApiToken) -> Result<ApiToken, RepositoryError>;
+    async fn add(&self, token: &NewApiToken, limit: Option<u64>) -> Result<TokenWrite, RepositoryError>;
 
     /// Adds a token if there is none yet, anybody's; whether it did.
     ///
@@ -163,6 +177,12 @@ pub trait TokenRepository: Send + Sync {
     /// # Errors
     /// [`RepositoryError`] of the store.
     async fn remove(&self, id: i64, user_id: Option<i64>) -> Result<bool, RepositoryError>;
+
+    /// Removes all tokens of a user; how many.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] of the store.
+    async fn remove_all(&self, user_id: i64) -> Result<u64, RepositoryError>;
 
     /// Notes that a token was used.
     ///

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use malecon::domain::UserChange;
 use malecon_memory::SystemClock;
-use malecon_ports::{Clock, UserRepository};
+use malecon_ports::{Clock, NewApiToken, TokenRepository, UserRepository};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -116,6 +116,7 @@ fn table() -> Vec<Row> {
         "replayJob" POST "/api/jobs/{run}/replay" none => 401 404 404 404;
         "removeTask" DELETE "/integration-tasks/{id}" none => 401 204 404 404;
         "removeDog" DELETE "/api/dogs/dog{id}" none => 401 204 404 404;
+        "removeTokens" DELETE "/api/tokens?user_id={id}" none => 401 200 404 200;
         "removeUser" DELETE "/api/users/{id}" none => 401 403 404 204;
     ]
 }
@@ -193,6 +194,18 @@ async fn every_operation_has_its_row_and_answers_as_it_says() {
         }
         assert_eq!(by(CONSUMER, "2").await, row.owner, "{}, one's own", row.operation);
         assert_eq!(by(ADMIN, "2").await, row.admin, "{}, administrator", row.operation);
+        if row.operation == "removeTokens" {
+            let again = NewApiToken {
+                hash: malecon::hash_token(CONSUMER),
+                user_id: 2,
+                name: "again".to_owned(),
+                prefix: String::new(),
+                at: SystemClock.now(),
+                expires_at: None,
+            };
+            operator.tokens().add(&again, None).await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+        }
     }
     malecon.stop().await;
 }

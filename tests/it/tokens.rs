@@ -83,7 +83,7 @@ async fn logging_out_a_new_password_and_disabling_end_access_tokens() {
     let access = text(&pair, "access");
     let wrong = json!({"password": "another horse", "current_password": "wrong"});
     let (code, problem) = ask(client, Method::PATCH, "/api/users/me", access, wrong).await;
-    assert_eq!((code, &problem["code"]), (409, &json!("wrong_password")));
+    assert_eq!((code, &problem["code"]), (403, &json!("wrong_password")));
     let right = json!({"password": "another horse", "current_password": "correct horse"});
     assert_eq!(ask(client, Method::PATCH, "/api/users/me", access, right).await.0, 200);
     until_refused(client, access).await;
@@ -107,7 +107,7 @@ async fn guesses_at_the_present_password_have_to_wait() {
         send(client, Method::PATCH, "/api/users/me", text(&pair, "access"), body).await
     };
     for _ in 0..10 {
-        assert_eq!(guess("wrong").await.status(), 409);
+        assert_eq!(guess("wrong").await.status(), 403);
     }
     let limited = guess("correct horse").await;
     assert_eq!(limited.status(), 429);
@@ -171,21 +171,177 @@ async fn guessing_passwords_is_slowed_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_has_so_many_requests_and_is_told_so() {
+async fn a_user_has_so_many_requests_and_is_told_so() {
     let malecon = Malecon::demo(&["--rate-limit", "20"]).await;
     let mut answers = vec![];
     for _ in 0..25 {
         answers.push(send(&malecon.client, Method::GET, "/api/users/me", CONSUMER, Value::Null).await);
     }
-    assert_eq!(answers[0].headers()["ratelimit-policy"], "\"token\";q=20;w=60");
-    assert!(answers[0].headers()["ratelimit"].to_str().unwrap().starts_with("\"token\";r=19;t="));
+    assert_eq!(answers[0].headers()["ratelimit-policy"], "\"user\";q=20;w=60");
+    assert!(answers[0].headers()["ratelimit"].to_str().unwrap().starts_with("\"user\";r=19;t="));
     let statuses: Vec<u16> = answers.iter().map(|answer| answer.status().as_u16()).collect();
     assert_eq!(statuses[..20], [200; 20]);
     assert_eq!(statuses[20..], [429; 5]);
     assert!(answers[24].headers().contains_key("retry-after"));
-    assert!(answers[24].headers()["ratelimit"].to_str().unwrap().starts_with("\"token\";r=0;t="));
-    assert_eq!(status(&malecon.client, ADMIN).await, 200, "another token has its own");
+    assert!(answers[24].headers()["ratelimit"].to_str().unwrap().starts_with("\"user\";r=0;t="));
+    assert_eq!(status(&malecon.client, ADMIN).await, 200, "another user has its own");
     assert_eq!(malecon.client.get("/api/countries").await.status(), 200);
+    malecon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_tokens_and_logins_of_a_user_share_its_requests() {
+    let malecon = with_ana(&["--rate-limit", "30"]).await;
+    let client = &malecon.client;
+    let mut tokens = vec![];
+    for n in 0..5 {
+        let body = json!({"name": format!("token {n}"), "user_id": 3});
+        let (code, made) = ask(client, Method::POST, "/api/tokens", ADMIN, body).await;
+        assert_eq!(code, 201);
+        tokens.push(text(&made, "token").to_owned());
+    }
+    for _ in 0..2 {
+        tokens.push(text(&log_in(client).await, "access").to_owned());
+    }
+    let mut left = vec![];
+    for n in 0..30 {
+        let answer = send(client, Method::GET, "/api/users/me", &tokens[n % tokens.len()], Value::Null).await;
+        assert_eq!(answer.status(), 200, "{n}");
+        let told = answer.headers()["ratelimit"].to_str().unwrap().to_owned();
+        left.push(told.split_once(";t=").unwrap().0.to_owned());
+    }
+    let all: Vec<_> = (0..30).rev().map(|n| format!("\"user\";r={n}")).collect();
+    assert_eq!(left, all, "each of them is told what all of them have left");
+    for token in &tokens {
+        let refused = send(client, Method::GET, "/api/users/me", token, Value::Null).await;
+        assert_eq!(refused.status(), 429);
+        assert!(refused.headers()["ratelimit"].to_str().unwrap().starts_with("\"user\";r=0;t="));
+        // Also where the answer is ready.
+        let refused = send(client, Method::GET, "/api/countries/sync", token, Value::Null).await;
+        assert_eq!(refused.status(), 429);
+    }
+    assert_eq!(status(client, "a-forged-token").await, 401, "nobody's token is no user's request");
+    malecon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_ends_no_later_than_the_one_it_is_made_with() {
+    let malecon = with_ana(&[]).await;
+    let client = &malecon.client;
+    let make = async |maker: &str, body: Value| {
+        let (code, made) = ask(client, Method::POST, "/api/tokens", maker, body).await;
+        assert_eq!(code, 201, "{made}");
+        made
+    };
+    const END: &str = "2100-01-01T00:00:00.000000Z";
+    let maker = make(ADMIN, json!({"name": "maker", "user_id": 3, "expires_at": END})).await;
+    assert_eq!(maker["expires_at"], END);
+    let maker_token = text(&maker, "token");
+    let heir = make(maker_token, json!({"name": "heir"})).await;
+    assert_eq!(heir["expires_at"], END);
+    let later = json!({"name": "later", "expires_at": "2999-01-01T00:00:00Z"});
+    assert_eq!(make(maker_token, later).await["expires_at"], END);
+    let sooner = json!({"name": "sooner", "expires_at": "2099-01-01T00:00:00.000000Z"});
+    assert_eq!(make(maker_token, sooner).await["expires_at"], "2099-01-01T00:00:00.000000Z");
+    assert_eq!(make(ADMIN, json!({"name": "for ever"})).await["expires_at"], Value::Null);
+    // What was made with it stays when it goes.
+    let path = format!("/api/tokens/{}", maker["id"]);
+    assert_eq!(ask(client, Method::DELETE, &path, ADMIN, Value::Null).await.0, 204);
+    until_refused(client, maker_token).await;
+    assert_eq!(status(client, text(&heir, "token")).await, 200);
+    malecon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_shows_the_password_for_a_token_or_another_address() {
+    let malecon = with_ana(&[]).await;
+    let client = &malecon.client;
+    let pair = log_in(client).await;
+    let access = text(&pair, "access");
+    let token = |current: Option<&str>| match current {
+        Some(current) => json!({"name": "t", "current_password": current}),
+        None => json!({"name": "t"}),
+    };
+    let email = |current: Option<&str>| match current {
+        Some(current) => json!({"email": "anna@example.com", "current_password": current}),
+        None => json!({"email": "anna@example.com"}),
+    };
+    for (method, path, body) in [
+        (Method::POST, "/api/tokens", &token as &dyn Fn(Option<&str>) -> Value),
+        (Method::PATCH, "/api/users/me", &email),
+        (Method::PATCH, "/api/users/3", &email),
+    ] {
+        let asked = async |body: Value| ask(client, method.clone(), path, access, body).await;
+        let (code, problem) = asked(body(None)).await;
+        assert_eq!((code, &problem["errors"][0]["pointer"]), (422, &json!("/current_password")), "{problem}");
+        let (code, problem) = asked(body(Some("wrong horse"))).await;
+        assert_eq!((code, &problem["code"]), (403, &json!("wrong_password")), "{problem}");
+    }
+    let whole = json!({"name": "Ana", "last_name": "", "email": "anna@example.com"});
+    assert_eq!(ask(client, Method::PUT, "/api/users/me", access, whole).await.0, 422);
+    let (code, me) = ask(client, Method::PATCH, "/api/users/me", access, json!({"name": "Anna"})).await;
+    assert_eq!((code, &me["email"]), (200, &json!("ana@example.com")), "{me}");
+    let (code, made) = ask(client, Method::POST, "/api/tokens", access, token(Some("correct horse"))).await;
+    assert_eq!((code, &made["expires_at"]), (201, &Value::Null), "{made}");
+    let (code, me) = ask(client, Method::PATCH, "/api/users/me", access, email(Some("correct horse"))).await;
+    assert_eq!((code, &me["email"]), (200, &json!("anna@example.com")), "{me}");
+    // With an API token, and to administrators about others, it is not asked for.
+    let made = text(&made, "token");
+    let back = json!({"email": "ana@example.com"});
+    assert_eq!(ask(client, Method::PATCH, "/api/users/me", made, back).await.0, 200);
+    assert_eq!(ask(client, Method::PATCH, "/api/users/3", ADMIN, email(None)).await.0, 200);
+    malecon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_tokens_of_a_user_end_at_once() {
+    let malecon = with_ana(&[]).await;
+    let client = &malecon.client;
+    let mut tokens = vec![];
+    for n in 0..3 {
+        let body = json!({"name": format!("token {n}"), "user_id": 3});
+        let (_, made) = ask(client, Method::POST, "/api/tokens", ADMIN, body).await;
+        tokens.push(text(&made, "token").to_owned());
+        assert_eq!(status(client, &tokens[n]).await, 200);
+    }
+    let pair = log_in(client).await;
+    let (code, problem) = ask(client, Method::DELETE, "/api/tokens?user_id=1", &tokens[0], Value::Null).await;
+    assert_eq!(code, 404, "{problem}");
+    let (code, removed) = ask(client, Method::DELETE, "/api/tokens", &tokens[0], Value::Null).await;
+    assert_eq!((code, removed), (200, json!({"removed": 3})));
+    for token in &tokens {
+        until_refused(client, token).await;
+    }
+    assert_eq!(status(client, text(&pair, "access")).await, 200, "logins go on");
+    assert_eq!(status(client, CONSUMER).await, 200, "and so do others");
+    let (code, removed) = ask(client, Method::DELETE, "/api/tokens?user_id=2", ADMIN, Value::Null).await;
+    assert_eq!((code, removed), (200, json!({"removed": 1})));
+    until_refused(client, CONSUMER).await;
+    malecon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_has_no_more_tokens_than_it_may() {
+    let malecon = Malecon::demo(&["--max-tokens", "4"]).await;
+    let client = &malecon.client;
+    let make = async |body: Value| ask(client, Method::POST, "/api/tokens", CONSUMER, body).await;
+    // The demo's is the first. Many at once get no more than there is room for.
+    let made = futures_util::future::join_all((0..9).map(|n| make(json!({"name": format!("{n}")})))).await;
+    let refused: Vec<_> = made.iter().filter(|(code, _)| *code != 201).collect();
+    assert_eq!(refused.len(), 6, "{made:?}");
+    for (code, problem) in refused {
+        assert_eq!((*code, &problem["code"]), (409, &json!("quota_exceeded")), "{problem}");
+        assert_eq!(problem["limit"], 4);
+    }
+    let (_, list) = ask(client, Method::GET, "/api/tokens", CONSUMER, Value::Null).await;
+    assert_eq!(list["count"], 4);
+    let by_another =
+        ask(client, Method::POST, "/api/tokens", ADMIN, json!({"name": "x", "user_id": 2})).await;
+    assert_eq!(by_another.0, 409, "whoever makes it");
+    assert_eq!(ask(client, Method::POST, "/api/tokens", ADMIN, json!({"name": "x"})).await.0, 201);
+    let path = format!("/api/tokens/{}", list["results"][3]["id"]);
+    assert_eq!(ask(client, Method::DELETE, &path, CONSUMER, Value::Null).await.0, 204);
+    assert_eq!(make(json!({"name": "again"})).await.0, 201);
     malecon.stop().await;
 }
 

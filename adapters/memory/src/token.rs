@@ -2,15 +2,23 @@
 
 use async_trait::async_trait;
 use malecon_domain::{ApiToken, Instant, Page, Paged, User};
-use malecon_ports::{NewApiToken, RepositoryError, TokenHash, TokenRepository};
+use malecon_ports::{NewApiToken, RepositoryError, TokenHash, TokenRepository, TokenWrite};
 
 use crate::MemoryUsers;
 use crate::user::{State, paged};
 
 #[async_trait]
 impl TokenRepository for MemoryUsers {
-    async fn add(&self, token: &NewApiToken) -> Result<ApiToken, RepositoryError> {
-        self.state().add_token(token)
+    async fn add(&self, token: &NewApiToken, limit: Option<u64>) -> Result<TokenWrite, RepositoryError> {
+        let mut state = self.state();
+        if limit.is_some_and(|limit| state.count_tokens(token.user_id) >= limit) {
+            let has_ended = |(_, old): &(_, ApiToken)| old.expires_at.is_some_and(|end| end <= token.at);
+            state.tokens.retain(|_, old| old.1.user_id != token.user_id || !has_ended(old));
+        }
+        if limit.is_some_and(|limit| state.count_tokens(token.user_id) >= limit) {
+            return Ok(TokenWrite::QuotaReached);
+        }
+        state.add_token(token).map(TokenWrite::Added)
     }
 
     async fn add_first(&self, token: &NewApiToken) -> Result<bool, RepositoryError> {
@@ -44,6 +52,13 @@ impl TokenRepository for MemoryUsers {
         Ok(is_theirs)
     }
 
+    async fn remove_all(&self, user_id: i64) -> Result<u64, RepositoryError> {
+        let mut state = self.state();
+        let removed = state.count_tokens(user_id);
+        state.tokens.retain(|_, (_, token)| token.user_id != user_id);
+        Ok(removed)
+    }
+
     async fn used(&self, id: i64, at: Instant) -> Result<(), RepositoryError> {
         if let Some((_, token)) = self.state().tokens.get_mut(&id) {
             token.last_used_at = token.last_used_at.max(Some(at));
@@ -53,6 +68,10 @@ impl TokenRepository for MemoryUsers {
 }
 
 impl State {
+    fn count_tokens(&self, user_id: i64) -> u64 {
+        self.tokens.values().filter(|(_, token)| token.user_id == user_id).map(|_| 1).sum()
+    }
+
     fn add_token(&mut self, new: &NewApiToken) -> Result<ApiToken, RepositoryError> {
         self.owner(new.user_id)?;
         if self.tokens.values().any(|(hash, _)| *hash == new.hash) {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use malecon_domain::{ApiToken, Instant, Page, Paged, User};
-use malecon_ports::{NewApiToken, RepositoryError, TokenHash, TokenRepository};
+use malecon_ports::{NewApiToken, RepositoryError, TokenHash, TokenRepository, TokenWrite};
 use sea_orm::sea_query::{Expr, LockType};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, PaginatorTrait,
@@ -28,8 +28,19 @@ impl SqlTokenRepository {
 
 #[async_trait]
 impl TokenRepository for SqlTokenRepository {
-    async fn add(&self, token: &NewApiToken) -> Result<ApiToken, RepositoryError> {
-        row(token).insert(&self.db).await.map_err(classify)?.try_into()
+    async fn add(&self, token: &NewApiToken, limit: Option<u64>) -> Result<TokenWrite, RepositoryError> {
+        let transaction = self.db.begin().await?;
+        let add = async {
+            if let Some(limit) = limit
+                && !has_room(&transaction, token, limit).await?
+            {
+                return Ok(None);
+            }
+            row(token).insert(&transaction).await.map(Some)
+        };
+        let Some(added) = add.await.map_err(classify)? else { return Ok(TokenWrite::QuotaReached) };
+        transaction.commit().await.map_err(classify)?;
+        added.try_into().map(TokenWrite::Added)
     }
 
     async fn add_first(&self, token: &NewApiToken) -> Result<bool, RepositoryError> {
@@ -69,6 +80,11 @@ impl TokenRepository for SqlTokenRepository {
         Ok(done.rows_affected == 1)
     }
 
+    async fn remove_all(&self, user_id: i64) -> Result<u64, RepositoryError> {
+        let delete = Entity::delete_many().filter(Column::UserId.eq(user_id));
+        Ok(delete.exec(&self.db).await.map_err(classify)?.rows_affected)
+    }
+
     async fn used(&self, id: i64, at: Instant) -> Result<(), RepositoryError> {
         let at = at.timestamp_micros();
         let is_older = Condition::any().add(Column::LastUsedAt.is_null()).add(Column::LastUsedAt.lt(at));
@@ -78,6 +94,25 @@ impl TokenRepository for SqlTokenRepository {
             .filter(is_older);
         update.exec(&self.db).await.map(|_| ()).map_err(classify)
     }
+}
+
+/// Whether the token's user may have one more, in place of those that have ended if need be. On
+/// PostgreSQL whoever adds one of the same user waits for us from here on; on SQLite nobody else writes.
+async fn has_room(
+    transaction: &impl ConnectionTrait,
+    token: &NewApiToken,
+    limit: u64,
+) -> Result<bool, DbErr> {
+    user::Entity::find_by_id(token.user_id).lock(LockType::NoKeyUpdate).one(transaction).await?;
+    let theirs = || Entity::find().filter(Column::UserId.eq(token.user_id)).count(transaction);
+    if theirs().await? < limit {
+        return Ok(true);
+    }
+    let ended = Entity::delete_many()
+        .filter(Column::UserId.eq(token.user_id))
+        .filter(Column::ExpiresAt.lte(token.at.timestamp_micros()));
+    ended.exec(transaction).await?;
+    Ok(theirs().await? < limit)
 }
 
 /// On PostgreSQL, keeps others from adding tokens: two that look at once would both see none. The user

@@ -43,7 +43,7 @@ pub(crate) async fn authenticate(
     if taken.granted {
         return Ok(caller.principal);
     }
-    let detail = "this token has used up its requests for now";
+    let detail = "this user has used up its requests for now";
     let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);
     Err(Problem { retry_after: Some(taken.reset), ..problem })
 }
@@ -63,8 +63,8 @@ impl Metered {
     /// Tells the client what it has left, as draft-ietf-httpapi-ratelimit-headers says.
     pub fn mark(&self, headers: &mut HeaderMap) {
         let Some((limit, taken)) = self.0.get() else { return };
-        let policy = format!("\"token\";q={};w={}", limit.quota, limit.window.as_secs());
-        let left = format!("\"token\";r={};t={}", taken.remaining, seconds(taken.reset));
+        let policy = format!("\"user\";q={};w={}", limit.quota, limit.window.as_secs());
+        let left = format!("\"user\";r={};t={}", taken.remaining, seconds(taken.reset));
         for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, left)] {
             headers.extend(HeaderValue::try_from(value).map(|value| (name, value)));
         }

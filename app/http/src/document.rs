@@ -65,6 +65,7 @@ const PARAMS: &[(&str, &[Param])] = &[
     ("listUserDogs", dog::LIST),
     ("listUsers", user::LIST),
     ("listTokens", token::LIST),
+    ("removeTokens", token::REMOVE_ALL),
     ("listTasks", task::LIST),
     ("listTaskRuns", task::RUNS),
     ("showSchema", around::SCHEMA),

@@ -201,8 +201,11 @@ impl From<ServiceError> for Problem {
             ServiceError::NotFound => Self::new(StatusCode::NOT_FOUND, "not_found", "there is no such thing"),
             ServiceError::Forbidden => Self::new(StatusCode::FORBIDDEN, "forbidden", error.to_string()),
             ServiceError::Conflict { code, detail, limit } => {
-                let outdated = *code == ServiceError::OUTDATED;
-                let status = if outdated { StatusCode::PRECONDITION_FAILED } else { StatusCode::CONFLICT };
+                let status = match *code {
+                    ServiceError::OUTDATED => StatusCode::PRECONDITION_FAILED,
+                    ServiceError::WRONG_PASSWORD => StatusCode::FORBIDDEN,
+                    _ => StatusCode::CONFLICT,
+                };
                 Self { limit: *limit, ..Self::new(status, code, detail) }
             }
             ServiceError::Invalid(faults) => {

@@ -42,7 +42,7 @@ pub struct Services {
     pub time_zone: Zone,
     /// Files that are passed on.
     pub files: FileService,
-    /// How often a token may be used; `None` for as often as one likes.
+    /// How often a user may call, by all of its tokens together; `None` for as often as one likes.
     pub meter: Option<Arc<Meter>>,
     /// The state of what we depend on.
     pub health: Arc<dyn Health>,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use malecon::TokenPair;
 use malecon::domain::ApiToken;
+use malecon::{TokenInput, TokenPair};
 use poem::Request;
 use poem_openapi::param::Path;
 use poem_openapi::{Object, OpenApi, Tags};
@@ -26,18 +26,14 @@ enum Tag {
 }
 
 const LARGEST: i64 = i64::MAX;
+const OWN: &str = "Whose; the caller's own unless told. For administrators";
 const USER: query::Kind = query::Kind::Whole { least: 1, most: LARGEST as u64 };
 
 /// `GET /api/tokens`.
-pub(crate) const LIST: &[Param] = &[
-    Param {
-        name: "user_id",
-        kind: USER,
-        about: "Whose tokens; the caller's own unless told. For administrators",
-    },
-    PAGE,
-    PAGE_SIZE,
-];
+pub(crate) const LIST: &[Param] = &[Param { name: "user_id", kind: USER, about: OWN }, PAGE, PAGE_SIZE];
+
+/// `DELETE /api/tokens`.
+pub(crate) const REMOVE_ALL: &[Param] = &[Param { name: "user_id", kind: USER, about: OWN }];
 
 /// `POST /api/token`.
 pub(crate) const LOGIN: &[Member] = &[
@@ -51,10 +47,18 @@ pub(crate) const REFRESH: &[Member] =
     &[Member { name: "refresh", kind: Kind::Free { most: 1_000 }, needed: true, about: "The refresh token" }];
 pub(crate) const REFRESH_EXAMPLE: &str = r#"{"refresh": "malecon_refresh_0123456789abcdef"}"#;
 
+const EXPIRES: &str = "When it ends; never unless told, and no later than the API token that it is made with";
+
 /// `POST /api/tokens`.
 pub(crate) const NEW: &[Member] = &[
     Member { name: "name", kind: Kind::Text { least: 1, most: 100 }, needed: true, about: "What it is for" },
-    Member { name: "expires_at", kind: Kind::Time, needed: false, about: "When it ends; never unless told" },
+    Member { name: "expires_at", kind: Kind::Time, needed: false, about: EXPIRES },
+    Member {
+        name: "current_password",
+        kind: Kind::Free { most: 128 },
+        needed: false,
+        about: "The caller's password, which it shows in a session",
+    },
     Member {
         name: "user_id",
         kind: Kind::Whole { least: 1, most: LARGEST },
@@ -127,6 +131,14 @@ impl TokenBody {
     }
 }
 
+/// How many were removed.
+#[derive(Debug, Serialize, Object)]
+#[oai(rename = "RemovedTokens")]
+pub(crate) struct RemovedBody {
+    /// How many.
+    removed: u64,
+}
+
 page_of!(TokenPage, TokenBody, "A page of API tokens.");
 
 pub(crate) struct TokenApi(pub Arc<Services>);
@@ -181,7 +193,8 @@ impl TokenApi {
 
     /// Make an API token
     ///
-    /// The token is in the answer, and nowhere else afterwards.
+    /// The token is in the answer, and nowhere else afterwards. One that is made with an API token ends no
+    /// later than that, as `expires_at` says; with an access token, `current_password` is needed.
     #[oai(path = "/tokens", method = "post", operation_id = "addToken")]
     async fn add(
         &self,
@@ -191,13 +204,34 @@ impl TokenApi {
     ) -> Result<Written<TokenBody, Made>, Problem> {
         let body = Body::read(request, &body, NEW)?;
         let user_id = body.whole("user_id").unwrap_or(caller.0.user_id);
-        let name = body.text("name").unwrap_or_default();
-        let (secret, token) = self.0.tokens.add(&caller.0, user_id, &name, body.time("expires_at")).await?;
+        let input = TokenInput {
+            name: body.text("name").unwrap_or_default(),
+            expires_at: body.time("expires_at"),
+            current_password: body.text("current_password"),
+        };
+        let (secret, token) = self.0.tokens.add(&caller.0, user_id, input).await?;
         let location = format!("/api/tokens?user_id={user_id}");
         Written::made(&TokenBody::new(token, Some(secret)), &location)
     }
 
+    /// Remove all API tokens
+    ///
+    /// One's own, the one that is presented among them, or anybody's for administrators. Logins go on.
+    #[oai(path = "/tokens", method = "delete", operation_id = "removeTokens")]
+    async fn remove_all(
+        &self,
+        request: &Request,
+        caller: Caller,
+    ) -> Result<Written<RemovedBody, Changed>, Problem> {
+        let params = Query::read(request, REMOVE_ALL)?;
+        let user_id = params.parsed("user_id").unwrap_or(caller.0.user_id);
+        let removed = self.0.tokens.remove_all(&caller.0, user_id).await?;
+        Written::there(&RemovedBody { removed })
+    }
+
     /// Remove an API token
+    ///
+    /// What was made with it stays.
     #[oai(path = "/tokens/:id", method = "delete", operation_id = "removeToken")]
     async fn remove(
         &self,

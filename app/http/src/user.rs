@@ -65,7 +65,7 @@ pub(crate) const WHOLE: &[Member] = &[
         "current_password",
         Kind::Free { most: 128 },
         false,
-        "The present password, which users show to set another"
+        "The present password, which a new one needs, and in a session a new e-mail address of one's own"
     ),
     member!("role", ROLE, false, "What it may do; for administrators to say"),
 ];
@@ -80,7 +80,7 @@ pub(crate) const PART: &[Member] = &[
         "current_password",
         Kind::Free { most: 128 },
         false,
-        "The present password, which users show to set another"
+        "The present password, which a new one needs, and in a session a new e-mail address of one's own"
     ),
     member!("role", ROLE, false, "What it may do; for administrators to say"),
 ];

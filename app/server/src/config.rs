@@ -153,9 +153,13 @@ pub struct Config {
     #[arg(long, env = "MALECON_JWT_SECRET_FILE", global = true)]
     pub jwt_secret_file: Option<PathBuf>,
 
-    /// Requests a minute with one token; 0 for as many as one likes
+    /// Requests a minute of one user, by all of its tokens and logins; 0 for as many as one likes
     #[arg(long, env = "MALECON_RATE_LIMIT", default_value_t = 6000, global = true)]
     pub rate_limit: u32,
+
+    /// API tokens of one user; 0 for as many as one likes
+    #[arg(long, env = "MALECON_MAX_TOKENS", default_value_t = 100, global = true)]
+    pub max_tokens: u64,
 
     /// Attempts of integration tasks under way at once
     #[arg(long, env = "MALECON_WORKERS", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1000), global = true)]

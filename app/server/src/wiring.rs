@@ -202,7 +202,7 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
         movie_ttl: config.cache_ttl,
         files: files(config, &clock)?,
         users: UserService::new(users, hasher, limiter, clock),
-        tokens: TokenService::new(tokens, given_key),
+        tokens: TokenService::new(tokens, given_key).with_max_tokens(config.max_tokens),
         meter,
         health: Arc::new(health.clone()),
         metrics: Arc::new(monitor::render),

@@ -122,6 +122,9 @@ impl ServiceError {
     /// The code of a [`ServiceError::Conflict`] with what the caller believed to be there.
     pub const OUTDATED: &str = "precondition_failed";
 
+    /// The code of a [`ServiceError::Conflict`] with a password that is not the present one.
+    pub const WRONG_PASSWORD: &str = "wrong_password";
+
     /// The code of a [`ServiceError::Conflict`] with a limit of what one user may have.
     pub const QUOTA_EXCEEDED: &str = "quota_exceeded";
 

@@ -1,4 +1,4 @@
-//! Requests per token, counted over all processes without asking anybody on each request; and
+//! Requests per user, counted over all processes without asking anybody on each request; and
 //! guesses at passwords.
 
 #[cfg(test)]
@@ -14,10 +14,10 @@ use malecon_ports::{CacheError, Clock, Limit, RateLimiter, Taken};
 
 use crate::ServiceError;
 
-/// Tokens whose leases are held at once, before those that have ended are dropped.
+/// Users whose leases are held at once, before those that have ended are dropped.
 const MOST_HELD: usize = 10_000;
 
-/// Lets so many requests of a token through in a window. It takes a hundredth of the quota at a time
+/// Lets so many requests of a user through in a window. It takes a hundredth of the quota at a time
 /// from the shared counter, so that several processes together let through no more than the quota.
 pub struct Meter {
     limiter: Arc<dyn RateLimiter>,
@@ -26,7 +26,7 @@ pub struct Meter {
     held: Mutex<HashMap<String, Held>>,
 }
 
-/// What a process has taken of a token's quota and not used yet.
+/// What a process has taken of a user's quota and not used yet.
 struct Held {
     left: u32,
     /// What others may still take.

@@ -8,16 +8,17 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use malecon_domain::{ApiToken, Instant, Page, Paged, Principal, User};
+use malecon_domain::{ApiToken, Credential, Instant, Page, Paged, Principal, User};
 use malecon_ports::{
     Clock, KeyRepository, NewApiToken, PasswordHasher, RateLimiter, RepositoryError, SessionRepository,
-    SigningKey, TokenHash, TokenRepository, TokenSigner, UserRepository,
+    SigningKey, TokenHash, TokenRepository, TokenSigner, TokenWrite, UserRepository,
 };
 use moka::future::Cache;
 use rand::RngCore;
 use sha2::{Digest, Sha256};
 
 use crate::ServiceError;
+use crate::proof::Proof;
 use crate::user::{missing, own};
 
 pub use session::TokenPair;
@@ -33,6 +34,8 @@ const NOTED: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// What every API token of ours begins with, so that scanners know it.
 const PREFIX: &str = "malecon_";
+/// API tokens that a user may have, unless told.
+const MOST_TOKENS: u64 = 100;
 /// Characters of a token that are kept in the clear, to know it by.
 const SHOWN: usize = 12;
 
@@ -68,6 +71,8 @@ pub struct TokenService {
     ports: TokenPorts,
     /// A key that was given rather than made: then it is the only one.
     given_key: Option<SigningKey>,
+    /// API tokens of one user.
+    limit: Option<u64>,
     api_tokens: Cache<TokenHash, Option<(ApiToken, User)>>,
     session_users: Cache<i64, Option<User>>,
     signing_keys: Cache<(), Arc<Vec<SigningKey>>>,
@@ -80,8 +85,26 @@ pub struct TokenService {
 pub struct Caller {
     /// Who.
     pub principal: Principal,
-    /// Names the token among all.
+    /// Names the user among all that are metered.
     pub meter_key: String,
+}
+
+impl Caller {
+    fn new(user: &User, credential: Credential) -> Self {
+        let meter_key = format!("user-{}", user.id);
+        Self { principal: Principal::from(user).with(credential), meter_key }
+    }
+}
+
+/// An API token to be, unchecked.
+#[derive(Clone, Default)]
+pub struct TokenInput {
+    /// What it is for.
+    pub name: String,
+    /// When it ends; never unless told.
+    pub expires_at: Option<Instant>,
+    /// The caller's present password, which it shows in a session.
+    pub current_password: Option<String>,
 }
 
 impl TokenService {
@@ -92,12 +115,19 @@ impl TokenService {
         Self {
             ports,
             given_key,
+            limit: Some(MOST_TOKENS),
             api_tokens: believed().build(),
             session_users: Cache::builder().max_capacity(10_000).time_to_live(BELIEVED).build(),
             signing_keys: Cache::builder().max_capacity(1).time_to_live(BELIEVED).build(),
             noted: Cache::builder().max_capacity(10_000).time_to_live(NOTED).build(),
             looked_again: Cache::builder().max_capacity(1).time_to_live(LOOK_AGAIN).build(),
         }
+    }
+
+    /// The same, where a user may have so many API tokens; 0 is no limit.
+    #[must_use]
+    pub fn with_max_tokens(self, most: u64) -> Self {
+        Self { limit: (most > 0).then_some(most), ..self }
     }
 
     /// Who presents the token; `None` when it is nobody's.
@@ -121,7 +151,7 @@ impl TokenService {
             return Ok(None);
         }
         self.note(&token, now).await;
-        Ok(Some(Caller { principal: Principal::from(&user), meter_key: format!("token-{}", token.id) }))
+        Ok(Some(Caller::new(&user, Credential::ApiToken { expires_at: token.expires_at })))
     }
 
     /// Notes the use of a token, at most once a minute; what can't be noted is no obstacle.
@@ -153,31 +183,64 @@ impl TokenService {
     }
 
     /// Makes an API token for a user: itself, or anybody for an administrator. The token is told this
-    /// once.
+    /// once. One that is made with an API token ends no later than that; in a session the caller shows
+    /// its password.
     ///
     /// # Errors
-    /// `NotFound` for somebody else; `Invalid`; `Conflict` (`expires_in_the_past`); `Unavailable`.
+    /// `NotFound` for somebody else; `Invalid`, also without a password; `Conflict`
+    /// (`expires_in_the_past`, [`ServiceError::WRONG_PASSWORD`], [`ServiceError::QUOTA_EXCEEDED`]);
+    /// `Limited`; `Unavailable`.
     pub async fn add(
         &self,
         caller: &Principal,
         user_id: i64,
-        name: &str,
-        expires_at: Option<Instant>,
+        input: TokenInput,
     ) -> Result<(String, ApiToken), ServiceError> {
         own(caller, user_id)?;
-        self.add_unattended(user_id, name, expires_at).await
+        let mut expires_at = input.expires_at;
+        self.check(&input.name, expires_at)?;
+        match caller.credential {
+            Credential::ApiToken { expires_at: Some(end) } => {
+                expires_at = Some(expires_at.map_or(end, |wanted| wanted.min(end)));
+            }
+            Credential::Session => {
+                let (users, hasher, limiter) = (&self.ports.users, &self.ports.hasher, &self.ports.limiter);
+                let user = users.find(caller.user_id).await?.ok_or(ServiceError::NotFound)?;
+                let proof = Proof { users: &**users, hasher: &**hasher, limiter: &**limiter };
+                proof.ask(&user, input.current_password.as_deref()).await?;
+            }
+            Credential::ApiToken { expires_at: None } | Credential::External => {}
+        }
+        self.add_unattended(user_id, &input.name, expires_at).await
     }
 
     /// Makes an API token, for a command line.
     ///
     /// # Errors
-    /// `NotFound` without the user; `Invalid`; `Conflict` (`expires_in_the_past`); `Unavailable`.
+    /// `NotFound` without the user; `Invalid`; `Conflict` (`expires_in_the_past`,
+    /// [`ServiceError::QUOTA_EXCEEDED`]); `Unavailable`.
     pub async fn add_unattended(
         &self,
         user_id: i64,
         name: &str,
         expires_at: Option<Instant>,
     ) -> Result<(String, ApiToken), ServiceError> {
+        let name = self.check(name, expires_at)?;
+        if self.ports.users.find(user_id).await?.is_none() {
+            return Err(ServiceError::NotFound);
+        }
+        let token = new_token();
+        let stored = self.stored(&token, user_id, name, expires_at);
+        match self.ports.tokens.add(&stored, self.limit).await.map_err(missing)? {
+            TokenWrite::Added(stored) => Ok((token, stored)),
+            TokenWrite::QuotaReached => {
+                Err(ServiceError::quota_exceeded("API tokens", self.limit.unwrap_or_default()))
+            }
+        }
+    }
+
+    /// The name without what surrounds it, if a token may be so.
+    fn check<'a>(&self, name: &'a str, expires_at: Option<Instant>) -> Result<&'a str, ServiceError> {
         let name = name.trim();
         if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
             let detail = "a name has 1 to 100 characters, none of them a control character";
@@ -186,13 +249,7 @@ impl TokenService {
         if expires_at.is_some_and(|end| end <= self.ports.clock.now()) {
             return Err(ServiceError::conflict("expires_in_the_past", "the token would have ended already"));
         }
-        if self.ports.users.find(user_id).await?.is_none() {
-            return Err(ServiceError::NotFound);
-        }
-        let token = new_token();
-        let stored = self.stored(&token, user_id, name, expires_at);
-        let stored = self.ports.tokens.add(&stored).await.map_err(missing)?;
-        Ok((token, stored))
+        Ok(name)
     }
 
     /// Removes an API token of the caller, or anybody's for an administrator.
@@ -206,6 +263,21 @@ impl TokenService {
         }
         self.api_tokens.invalidate_all();
         Ok(())
+    }
+
+    /// Removes all API tokens of a user, itself or anybody for an administrator, the one that the caller
+    /// presents among them; how many. Its sessions go on.
+    ///
+    /// # Errors
+    /// `NotFound` for somebody else's; `Unavailable`.
+    pub async fn remove_all(&self, caller: &Principal, user_id: i64) -> Result<u64, ServiceError> {
+        own(caller, user_id)?;
+        if self.ports.users.find(user_id).await?.is_none() {
+            return Err(ServiceError::NotFound);
+        }
+        let removed = self.ports.tokens.remove_all(user_id).await?;
+        self.api_tokens.invalidate_all();
+        Ok(removed)
     }
 
     /// Makes the first of all API tokens, for this user; `None` when there is one already.
@@ -232,7 +304,7 @@ impl TokenService {
     /// `Unavailable`.
     pub async fn plant(&self, user_id: i64, token: &str) -> Result<(), ServiceError> {
         if self.ports.tokens.find(&hash_token(token)).await?.is_none() {
-            match self.ports.tokens.add(&self.stored(token, user_id, "demo", None)).await {
+            match self.ports.tokens.add(&self.stored(token, user_id, "demo", None), None).await {
                 // Another process was faster.
                 Ok(_) | Err(RepositoryError::Conflict(_)) => {}
                 Err(error) => return Err(error.into()),

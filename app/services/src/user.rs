@@ -5,23 +5,31 @@ mod input;
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use malecon_domain::{Email, Paged, Password, Principal, Profile, Role, User, UserChange, UserQuery};
+use malecon_domain::{
+    Credential, Email, Paged, Password, Principal, Profile, Role, User, UserChange, UserQuery,
+};
 use malecon_ports::{
-    Clock, Limit, NewUser, PasswordHasher, RateLimiter, RepositoryError, UserRepository, UserWrite,
+    Clock, NewUser, PasswordHasher, RateLimiter, RepositoryError, UserRepository, UserWrite,
 };
 
 pub use self::input::UserInput;
 use self::input::{password, profile};
-use crate::meter::guess;
+use crate::proof::Proof;
 use crate::{Fault, ServiceError};
 
-/// Wrong guesses at a user's present password.
-const GUESSES: Limit = Limit { quota: 10, window: Duration::from_secs(60) };
 /// How often a change is begun anew because others change the same user: more than write one user at
 /// once.
 const TRIES: usize = 32;
+
+/// What is slow, and done once however often a change is begun anew.
+#[derive(Default)]
+struct Once {
+    /// The present password was shown.
+    proved: bool,
+    /// The new one's hash.
+    password_hash: Option<String>,
+}
 
 /// Keeps users.
 #[derive(Clone)]
@@ -94,8 +102,9 @@ impl UserService {
     }
 
     /// Changes a user: itself, but not its role, or anybody for administrators; only while its
-    /// revision is still this one, if one is given. Who guesses at its present password too often has
-    /// to wait.
+    /// revision is still this one, if one is given. A new password of its own, and in a session a new
+    /// address too, needs its present password; administrators need it for themselves alone, and with an
+    /// API token not at all. Who guesses at it too often has to wait.
     ///
     /// # Errors
     /// `NotFound`, also for somebody else's; `Forbidden` for a role; `Invalid`; `Limited`; `Conflict`
@@ -108,11 +117,11 @@ impl UserService {
         revision: Option<i64>,
     ) -> Result<User, ServiceError> {
         own(caller, id)?;
-        let mut password_hash = None;
+        let mut once = Once::default();
         for _ in 0..TRIES {
             let before = self.users.find(id).await?.ok_or(ServiceError::NotFound)?;
             let expected = revision.unwrap_or(before.revision);
-            let change = self.planned(caller, &before, &input, &mut password_hash).await?;
+            let change = self.planned(caller, &before, &input, &mut once).await?;
             if change == UserChange::default() && expected == before.revision {
                 return Ok(before);
             }
@@ -124,13 +133,13 @@ impl UserService {
         Err(ServiceError::store_unavailable("others change the same user all the time"))
     }
 
-    /// What the input means for a user that is so. The new password is hashed once, whatever else changes.
+    /// What the input means for a user that is so.
     async fn planned(
         &self,
         caller: &Principal,
         before: &User,
         input: &UserInput,
-        password_hash: &mut Option<String>,
+        once: &mut Once,
     ) -> Result<UserChange, ServiceError> {
         if !caller.is_admin() && input.role.is_some_and(|role| role != before.profile.role) {
             return Err(ServiceError::Forbidden);
@@ -141,14 +150,21 @@ impl UserService {
         if !faults.is_empty() {
             return Err(ServiceError::Invalid(faults));
         }
-        if password.is_some() && !caller.is_admin() {
-            self.prove(before, input.current_password.as_deref()).await?;
+        // Whoever found an open session must not be able to make it its own.
+        let in_own_session = caller.credential == Credential::Session && caller.user_id == before.id;
+        let has_new_email = profile.email != before.profile.email;
+        let proves = (password.is_some() && (!caller.is_admin() || in_own_session))
+            || (has_new_email && in_own_session);
+        if proves && !once.proved {
+            let (users, hasher, limiter) = (&*self.users, &*self.hasher, &*self.limiter);
+            Proof { users, hasher, limiter }.ask(before, input.current_password.as_deref()).await?;
+            once.proved = true;
         }
-        if password_hash.is_none() {
-            *password_hash = self.hashed(password).await?;
+        if once.password_hash.is_none() {
+            once.password_hash = self.hashed(password).await?;
         }
         let profile = (profile != before.profile).then_some(profile);
-        Ok(UserChange { profile, password_hash: password_hash.clone(), disabled: None })
+        Ok(UserChange { profile, password_hash: once.password_hash.clone(), disabled: None })
     }
 
     /// Disables or enables a user, for a command line.
@@ -207,18 +223,6 @@ impl UserService {
     /// `Unavailable`.
     pub async fn find_unattended(&self, email: &Email) -> Result<Option<User>, ServiceError> {
         Ok(self.users.find_by_email(email).await?.map(|(user, _)| user))
-    }
-
-    async fn prove(&self, user: &User, current: Option<&str>) -> Result<(), ServiceError> {
-        let wrong = |detail| ServiceError::conflict("wrong_password", detail);
-        let current = current.ok_or_else(|| wrong("a new password needs the present one"))?;
-        let key = format!("password-of-{}", user.id);
-        let proof = guess(&*self.limiter, &key, GUESSES, async {
-            let known = self.users.find_by_email(&user.profile.email).await?;
-            let fits = self.hasher.fits(current, known.and_then(|(_, hash)| hash)).await?;
-            Ok(fits.then_some(()))
-        });
-        proof.await?.ok_or_else(|| wrong("this is not the present password"))
     }
 
     async fn hashed(&self, password: Option<Password>) -> Result<Option<String>, ServiceError> {

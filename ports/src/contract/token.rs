@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use malecon_domain::{ApiToken, Page, Role, User, UserChange};
 
 use super::user::{CROWD, UserStore, add, at, change, disabled};
-use crate::{NewApiToken, RepositoryError, TokenHash};
+use crate::{NewApiToken, RepositoryError, TokenHash, TokenWrite};
 
 /// Tests of every promise of [`TokenRepository`](crate::TokenRepository) on the store that the
 /// expression makes: a [`UserStore`].
@@ -17,7 +17,10 @@ macro_rules! token_contract {
             a_token_needs_a_user,
             a_token_is_stored_once,
             the_first_token_is_added_once,
+            a_user_has_no_more_tokens_than_the_limit,
+            tokens_that_have_ended_make_room,
             only_its_owner_removes_it,
+            all_of_a_user_are_removed_at_once,
             the_last_use_is_noted,
             lists_tell_one_users_tokens,
         ]);
@@ -37,7 +40,18 @@ pub fn token(user: &User, n: u8) -> NewApiToken {
 }
 
 async fn stored(store: &impl UserStore, token: &NewApiToken) -> ApiToken {
-    store.tokens().add(token).await.expect("add")
+    match add_within(store, token, None).await {
+        TokenWrite::Added(token) => token,
+        TokenWrite::QuotaReached => panic!("there is no limit"),
+    }
+}
+
+async fn add_within(store: &impl UserStore, token: &NewApiToken, limit: Option<u64>) -> TokenWrite {
+    store.tokens().add(token, limit).await.expect("add")
+}
+
+async fn count(store: &impl UserStore, user: &User) -> u64 {
+    store.tokens().list(user.id, Page::default()).await.expect("list").total
 }
 
 async fn find(store: &impl UserStore, n: u8) -> Option<(ApiToken, User)> {
@@ -89,7 +103,9 @@ pub async fn a_token_names_its_user(store: &impl UserStore) {
 pub async fn a_token_needs_a_user(store: &impl UserStore) {
     let user = add(store, "ana", Role::User).await;
     store.users().remove(user.id).await.expect("remove");
-    let added = store.tokens().add(&token(&user, 1)).await;
+    let added = store.tokens().add(&token(&user, 1), Some(5)).await;
+    assert!(matches!(added, Err(RepositoryError::MissingReference(_))), "{added:?}");
+    let added = store.tokens().add(&token(&user, 1), None).await;
     assert!(matches!(added, Err(RepositoryError::MissingReference(_))), "{added:?}");
     let added = store.tokens().add_first(&token(&user, 1)).await;
     assert!(matches!(added, Err(RepositoryError::MissingReference(_))), "{added:?}");
@@ -100,7 +116,7 @@ pub async fn a_token_needs_a_user(store: &impl UserStore) {
 pub async fn a_token_is_stored_once(store: &impl UserStore) {
     let (ana, ben) = (add(store, "ana", Role::User).await, add(store, "ben", Role::User).await);
     let first = stored(store, &token(&ana, 1)).await;
-    let second = store.tokens().add(&token(&ben, 1)).await;
+    let second = store.tokens().add(&token(&ben, 1), None).await;
     assert!(matches!(second, Err(RepositoryError::Conflict(_))), "{second:?}");
     assert_eq!(find(store, 1).await, Some((first, ana)));
 }
@@ -130,6 +146,63 @@ pub async fn the_first_token_is_added_once(store: &impl UserStore) {
     assert!(tokens.remove(kept[0].id, None).await.expect("remove"));
     assert!(tokens.add_first(&token(&other, 100)).await.expect("add_first"), "there is none again");
     assert_eq!(find(store, 100).await.map(|(_, user)| user), Some(other));
+}
+
+/// However many try at once; others have a limit of their own.
+pub async fn a_user_has_no_more_tokens_than_the_limit(store: &impl UserStore) {
+    let (ana, ben) = (add(store, "ana", Role::User).await, add(store, "ben", Role::User).await);
+    stored(store, &token(&ben, 101)).await;
+    for limit in [0, 1, 5] {
+        let crowd: Vec<_> = (1..=CROWD).map(|n| token(&ana, n)).collect();
+        let added = join_all(crowd.iter().map(|new| add_within(store, new, Some(limit)))).await;
+        let refused = added.iter().filter(|write| **write == TokenWrite::QuotaReached).count() as u64;
+        assert_eq!(refused, u64::from(CROWD) - limit, "{added:?}");
+        assert_eq!(count(store, &ana).await, limit);
+        for (new, write) in crowd.iter().zip(added) {
+            let kept = store.tokens().find(&new.hash).await.expect("find").map(|(token, _)| token);
+            assert_eq!(kept.map_or(TokenWrite::QuotaReached, TokenWrite::Added), write);
+        }
+        assert_eq!(store.tokens().remove_all(ana.id).await.expect("remove_all"), limit);
+    }
+    assert!(matches!(add_within(store, &token(&ana, 1), Some(1)).await, TokenWrite::Added(_)));
+    assert_eq!(add_within(store, &token(&ana, 2), Some(1)).await, TokenWrite::QuotaReached);
+    assert!(matches!(add_within(store, &token(&ana, 2), None).await, TokenWrite::Added(_)));
+    assert_eq!((count(store, &ana).await, count(store, &ben).await), (2, 1));
+}
+
+/// But not before they are in the way, and nobody else's do.
+pub async fn tokens_that_have_ended_make_room(store: &impl UserStore) {
+    let (ana, ben) = (add(store, "ana", Role::User).await, add(store, "ben", Role::User).await);
+    let ends = |user: &User, n: u8, end: i64| NewApiToken { expires_at: Some(at(end)), ..token(user, n) };
+    stored(store, &ends(&ben, 101, 1)).await;
+    for (n, end) in [(1, 49), (2, 50), (3, 51)] {
+        stored(store, &ends(&ana, n, end)).await;
+    }
+    stored(store, &token(&ana, 4)).await;
+    assert!(matches!(add_within(store, &token(&ana, 50), Some(5)).await, TokenWrite::Added(_)));
+    assert_eq!(count(store, &ana).await, 5, "there was room");
+    let next = NewApiToken { at: at(50), ..token(&ana, 51) };
+    assert_eq!(add_within(store, &next, Some(3)).await, TokenWrite::QuotaReached, "three are left");
+    assert!(matches!(add_within(store, &next, Some(5)).await, TokenWrite::Added(_)));
+    assert_eq!(count(store, &ana).await, 4, "those that end at 49 and at 50 are gone");
+    assert_eq!((find(store, 1).await, find(store, 2).await), (None, None));
+    for n in [3, 4, 50, 51, 101] {
+        assert!(find(store, n).await.is_some(), "{n}");
+    }
+}
+
+/// And only theirs.
+pub async fn all_of_a_user_are_removed_at_once(store: &impl UserStore) {
+    let (ana, ben) = (add(store, "ana", Role::User).await, add(store, "ben", Role::User).await);
+    for n in 1..=5 {
+        stored(store, &token(&ana, n)).await;
+        stored(store, &token(&ben, n + 10)).await;
+    }
+    let remove_all = async |user_id| store.tokens().remove_all(user_id).await.expect("remove_all");
+    assert_eq!(remove_all(ana.id).await, 5);
+    assert_eq!((remove_all(ana.id).await, remove_all(i64::MAX).await), (0, 0));
+    assert_eq!((count(store, &ana).await, count(store, &ben).await), (0, 5));
+    assert_eq!(find(store, 1).await, None);
 }
 
 /// Others can't take it away.

@@ -304,7 +304,7 @@ pub async fn the_first_administrator_is_found(store: &impl UserStore) {
 pub async fn a_removed_user_is_gone(store: &impl UserStore) {
     let (ana, ben) = (add(store, "ana", Role::User).await, add(store, "ben", Role::User).await);
     for (user, n) in [(&ana, 1), (&ben, 2)] {
-        store.tokens().add(&token(user, n)).await.expect("add");
+        store.tokens().add(&token(user, n), None).await.expect("add");
     }
     let session = store.sessions().begin(&ana, &refresh(1, 0)).await.expect("begin");
     let others = store.sessions().begin(&ben, &refresh(2, 0)).await.expect("begin");

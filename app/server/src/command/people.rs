@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use malecon::UserInput;
-use malecon::domain::{Page, Principal, Role, User, UserQuery};
+use malecon::domain::{Credential, Page, Principal, Role, User, UserQuery};
 use malecon_http::Services;
 
 use super::print;
@@ -93,7 +93,7 @@ fn role(text: &str) -> Result<Role, String> {
 
 /// Who sits at the command line may do everything.
 pub(super) fn operator() -> Principal {
-    Principal { user_id: 0, name: "operator".to_owned(), role: Role::Admin }
+    Principal { user_id: 0, name: "operator".to_owned(), role: Role::Admin, credential: Credential::External }
 }
 
 pub(super) async fn services(config: &Config) -> Result<Services, Failure> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use malecon::UserService;
-use malecon::domain::Principal;
+use malecon::domain::{Credential, Principal};
 
 use super::*;
 use crate::command::Cli;
@@ -50,7 +50,7 @@ impl Drop for Place {
 }
 
 fn admin() -> Principal {
-    Principal { user_id: 0, name: String::new(), role: Role::Admin }
+    Principal { user_id: 0, name: String::new(), role: Role::Admin, credential: Credential::External }
 }
 
 /// Numbers and addresses.

@@ -4,7 +4,7 @@ mod restore;
 
 use std::sync::Mutex;
 
-use malecon_domain::{Batch, CountryName, CountryRecord, FieldSet, Role, SyncOutcome};
+use malecon_domain::{Batch, CountryName, CountryRecord, Credential, FieldSet, Role, SyncOutcome};
 use malecon_memory::{ManualClock, MemoryCountries, MemoryLock, SystemClock};
 use malecon_ports::{GatewayError, MockCountryGateway, MockCountryRepository, MockSheet};
 
@@ -13,7 +13,7 @@ use super::*;
 const ADMIN: Role = Role::Admin;
 
 fn caller(role: Role) -> Principal {
-    Principal { user_id: 1, name: "ana".to_owned(), role }
+    Principal { user_id: 1, name: "ana".to_owned(), role, credential: Credential::External }
 }
 
 fn record(cca3: &str) -> CountryRecord {

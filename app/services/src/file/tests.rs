@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::TryStreamExt;
-use malecon_domain::{FileName, Instant, Role};
+use malecon_domain::{Credential, FileName, Instant, Role};
 use malecon_memory::ManualClock;
 use malecon_ports::MockFileGateway;
 use rstest::rstest;
@@ -48,7 +48,7 @@ struct Sent {
 }
 
 fn anybody() -> Principal {
-    Principal { user_id: 1, name: "ana".to_owned(), role: Role::User }
+    Principal { user_id: 1, name: "ana".to_owned(), role: Role::User, credential: Credential::External }
 }
 
 fn service(gateway: impl FileGateway + 'static, clock: &Arc<ManualClock>) -> FileService {

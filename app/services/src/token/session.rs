@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use malecon_domain::{Email, Instant, Principal, User};
+use malecon_domain::{Credential, Email, Instant, User};
 use malecon_ports::{Claims, Limit, NewRefresh, RepositoryError, Rotation, SigningKey};
 use rand::RngCore;
 
@@ -164,10 +164,7 @@ impl TokenService {
         let user = user.await?.filter(|user| {
             user.id == claims.subject && user.token_version == claims.version && !user.disabled
         });
-        Ok(user.map(|user| Caller {
-            principal: Principal::from(&user),
-            meter_key: format!("session-{}", claims.session),
-        }))
+        Ok(user.map(|user| Caller::new(&user, Credential::Session)))
     }
 
     /// Whether the claims are for us and for now.

@@ -110,6 +110,91 @@ async fn an_api_token_ends_when_it_says() {
     assert!(!bench.works(&token).await, "though it is still believed");
 }
 
+fn named(name: &str) -> TokenInput {
+    TokenInput { name: name.to_owned(), ..TokenInput::default() }
+}
+
+#[tokio::test]
+async fn a_token_ends_no_later_than_its_maker() {
+    let bench = bench().await;
+    let in_seconds = |seconds| Some(bench.clock.now() + Duration::from_secs(seconds));
+    let principal = async |token: &str| bench.service.authenticate(token).await.unwrap().unwrap().principal;
+    let make = async |maker: &Principal, expires_at| {
+        let input = TokenInput { expires_at, ..named("t") };
+        bench.service.add(maker, bench.user.id, input).await
+    };
+    let (first, _) = bench.service.add_unattended(bench.user.id, "t", in_seconds(60)).await.unwrap();
+    let first = principal(&first).await;
+    for (wanted, told) in [(None, 60), (in_seconds(61), 60), (in_seconds(60), 60), (in_seconds(59), 59)] {
+        let (token, made) = make(&first, wanted).await.unwrap();
+        assert_eq!(made.expires_at, in_seconds(told), "{wanted:?}");
+        let (_, heir) = make(&principal(&token).await, None).await.unwrap();
+        assert_eq!(heir.expires_at, in_seconds(told), "nor do its heirs");
+    }
+    let past = make(&first, Some(bench.clock.now())).await;
+    assert!(matches!(past, Err(ServiceError::Conflict { code: "expires_in_the_past", .. })));
+    let (lasting, _) = bench.service.add_unattended(bench.user.id, "t", None).await.unwrap();
+    let lasting = principal(&lasting).await;
+    assert_eq!(make(&lasting, None).await.unwrap().1.expires_at, None);
+    assert_eq!(make(&lasting, in_seconds(99)).await.unwrap().1.expires_at, in_seconds(99));
+}
+
+#[tokio::test]
+async fn in_a_session_a_token_costs_the_password() {
+    let bench = bench().await;
+    let pair = bench.log_in().await.unwrap();
+    let session = bench.service.authenticate(&pair.access).await.unwrap().unwrap().principal;
+    let make = async |current: Option<&str>| {
+        let input = TokenInput { current_password: current.map(str::to_owned), ..named("t") };
+        bench.service.add(&session, bench.user.id, input).await
+    };
+    for _ in 0..20 {
+        let missing = make(None).await;
+        let Err(ServiceError::Invalid(faults)) = missing else { panic!("made without a password") };
+        assert_eq!(faults[0].member, "current_password");
+    }
+    make(Some("correct horse")).await.unwrap();
+    for _ in 0..10 {
+        let wrong = make(Some("wrong horse")).await;
+        assert!(matches!(wrong, Err(ServiceError::Conflict { code: "wrong_password", .. })));
+    }
+    assert!(matches!(make(Some("correct horse")).await, Err(ServiceError::Limited { .. })));
+    let admin = Principal { role: Role::Admin, ..session.clone() };
+    let for_another = bench.service.add(&admin, bench.user.id + 1, named("t")).await;
+    assert!(matches!(for_another, Err(ServiceError::Invalid(_))), "an administrator's own password");
+}
+
+#[tokio::test]
+async fn a_user_has_so_many_tokens() {
+    let bench = bench().await;
+    let few = bench.service.clone().with_max_tokens(2);
+    for _ in 0..2 {
+        few.add_unattended(bench.user.id, "t", None).await.unwrap();
+    }
+    let full = few.add_unattended(bench.user.id, "t", None).await;
+    assert!(
+        matches!(full, Err(ServiceError::Conflict { code: "quota_exceeded", limit: Some(2), .. })),
+        "{full:?}"
+    );
+    few.with_max_tokens(0).add_unattended(bench.user.id, "t", None).await.expect("there is no limit");
+    let ana = Principal::from(&bench.user);
+    assert_eq!(bench.service.remove_all(&ana, bench.user.id).await.unwrap(), 3);
+    let others = bench.service.remove_all(&ana, bench.user.id + 1).await;
+    assert!(matches!(others, Err(ServiceError::NotFound)));
+}
+
+#[tokio::test]
+async fn all_tokens_and_logins_of_a_user_are_metered_together() {
+    let bench = bench().await;
+    let (first, _) = bench.service.add_unattended(bench.user.id, "t", None).await.unwrap();
+    let (second, _) = bench.service.add_unattended(bench.user.id, "t", None).await.unwrap();
+    let pair = bench.log_in().await.unwrap();
+    for token in [first, second, pair.access] {
+        let caller = bench.service.authenticate(&token).await.unwrap().unwrap();
+        assert_eq!(caller.meter_key, format!("user-{}", bench.user.id));
+    }
+}
+
 #[tokio::test]
 async fn a_disabled_user_has_no_tokens_and_does_not_log_in() {
     let bench = bench().await;
@@ -230,7 +315,7 @@ async fn a_user_that_has_just_gone_is_no_user() {
         _ => panic!("a login went on"),
     }
     let ana = Principal::from(&bench.user);
-    let by_itself = late.add(&ana, ana.user_id, "t", None).await;
+    let by_itself = late.add(&ana, ana.user_id, named("t")).await;
     assert!(matches!(by_itself, Err(ServiceError::NotFound)));
     let unattended = late.add_unattended(ana.user_id, "t", None).await;
     assert!(matches!(unattended, Err(ServiceError::NotFound)));

@@ -17,7 +17,7 @@ pub struct UserInput {
     pub role: Option<Role>,
     /// A new password.
     pub password: Option<String>,
-    /// The present password, which users show to set another. Administrators need not.
+    /// The present password, for a new one and for a new address of one's own.
     pub current_password: Option<String>,
 }
 

@@ -105,7 +105,7 @@ async fn guesses_at_the_present_password_are_counted_by_user() {
         service.change(&Principal::from(user), user.id, new_password(current), None).await
     };
     for _ in 0..20 {
-        assert!(matches!(set(&ana, None).await, Err(ServiceError::Conflict { .. })), "none is no guess");
+        assert!(matches!(set(&ana, None).await, Err(ServiceError::Invalid(_))), "none is no guess");
     }
     for _ in 0..10 {
         assert!(matches!(
@@ -120,6 +120,41 @@ async fn guesses_at_the_present_password_are_counted_by_user() {
         set(&ben, Some("another horse")).await.expect("right ones are not counted");
     }
     service.change(&Principal::from(&ana), ana.id, renamed(), None).await.expect("no password, no guess");
+}
+
+#[tokio::test]
+async fn in_a_session_what_would_keep_a_thief_in_needs_the_present_password() {
+    let users = MemoryUsers::new();
+    let (ana, ben) = (add(&users, "ana").await, add(&users, "ben").await);
+    let service = service(users, plain());
+    let new_email = |current: Option<&str>, n: usize| UserInput {
+        email: Some(format!("new{n}@example.com")),
+        current_password: current.map(str::to_owned),
+        ..UserInput::default()
+    };
+    let by = |user: &User, role, credential| Principal { role, ..Principal::from(user).with(credential) };
+    for (n, role) in [Role::User, Role::Admin].into_iter().enumerate() {
+        let session = by(&ana, role, Credential::Session);
+        for input in [new_email(None, n), new_password(None)] {
+            let refused = service.change(&session, ana.id, input, None).await;
+            assert!(matches!(refused, Err(ServiceError::Invalid(_))), "{refused:?}");
+        }
+        for input in [new_email(Some("wrong horse"), n), new_password(Some("wrong horse"))] {
+            let refused = service.change(&session, ana.id, input, None).await;
+            let wrong = matches!(refused, Err(ServiceError::Conflict { code: "wrong_password", .. }));
+            assert!(wrong, "{refused:?}");
+        }
+        let changed = service.change(&session, ana.id, new_email(Some("correct horse"), n), None).await;
+        assert_eq!(changed.unwrap().profile.email.as_str(), format!("new{n}@example.com"));
+        let same = UserInput { name: Some("Anna".to_owned()), ..new_email(None, n) };
+        service.change(&session, ana.id, same, None).await.expect("the same address is no new one");
+        let token = by(&ana, role, Credential::ApiToken { expires_at: None });
+        service.change(&token, ana.id, new_email(None, n + 10), None).await.expect("no session");
+    }
+    let admin = by(&ana, Role::Admin, Credential::Session);
+    for input in [new_email(None, 99), new_password(None)] {
+        service.change(&admin, ben.id, input, None).await.expect("what is somebody else's");
+    }
 }
 
 #[tokio::test]
