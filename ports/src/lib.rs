@@ -39,8 +39,8 @@ pub use secret::{Claims, PasswordHasher, Sealer, SecretError, TokenSigner};
 pub use sheet::{Sheet, SheetError, SheetFormat};
 pub use task::{CallError, ScheduleRepository, TargetGateway, TaskRepository, TaskWrite};
 pub use user::{
-    KeyRepository, NewApiToken, NewRefresh, NewUser, Rotation, SessionRepository, SigningKey, TokenHash,
-    TokenRepository, TokenWrite, UserRepository, UserWrite,
+    AddressHash, KNOWN_ADDRESSES, KeyRepository, NewApiToken, NewRefresh, NewUser, Rotation,
+    SessionRepository, SigningKey, TokenHash, TokenRepository, TokenWrite, UserRepository, UserWrite,
 };
 
 #[cfg(feature = "mock")]

@@ -218,6 +218,13 @@ pub enum Rotation {
     Refused,
 }
 
+/// A keyed hash of a user and an address that it logged in from. Addresses themselves are never stored.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AddressHash(pub [u8; 32]);
+
+/// Addresses that are known of a user at most.
+pub const KNOWN_ADDRESSES: usize = 16;
+
 /// Keeps sessions: one login and the refresh tokens that followed from it.
 ///
 /// # Contract
@@ -229,14 +236,33 @@ pub enum Rotation {
 /// - `any_of_its_refresh_tokens_ends_a_session`: used or not.
 /// - `a_session_ends_with_its_users_tokens`: when the user's `token_version` has grown or it is
 ///   disabled.
+/// - `a_session_makes_its_address_known`: of this user alone, since the last session that began there,
+///   and as long as there is the user.
+/// - `the_latest_addresses_are_known`: [`KNOWN_ADDRESSES`] of each user.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait SessionRepository: Send + Sync {
-    /// Begins a session of a user; its number.
+    /// Begins a session of a user, at this address if one is named; its number.
     ///
     /// # Errors
     /// `MissingReference` without the user; others of the store.
-    async fn begin(&self, user: &User, refresh: &NewRefresh) -> Result<i64, RepositoryError>;
+    async fn begin<'a>(
+        &self,
+        user: &User,
+        refresh: &NewRefresh,
+        from: Option<&'a AddressHash>,
+    ) -> Result<i64, RepositoryError>;
+
+    /// Whether a session of this user began at one of these addresses, at this time or later.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] of the store.
+    async fn knows(
+        &self,
+        user_id: i64,
+        addresses: &[AddressHash],
+        since: Instant,
+    ) -> Result<bool, RepositoryError>;
 
     /// Exchanges a refresh token for the next one.
     ///

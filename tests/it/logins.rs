@@ -6,10 +6,11 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt};
 use malecon_crypto::Argon2Hasher;
 use reqwest::{Response, StatusCode};
+use rstest::rstest;
 use serde_json::json;
 
 use crate::engine::ground::{Engine, Ground};
-use crate::support::Client;
+use crate::support::{Client, Malecon};
 
 const MIB: usize = 1024 * 1024;
 const EMAIL: &str = "consumer@demo.example";
@@ -57,6 +58,33 @@ async fn many_logins_at_once_take_no_memory_that_stays() {
     // One block of 19 MiB a turn, the first of which is there already; and what 48 connections take.
     let most = 19 * (Argon2Hasher::turns() - 1) + 40;
     assert!(grown < most, "it has grown by {grown} MiB of {most}");
+}
+
+#[rstest]
+#[case::sqlite(Engine::Sqlite)]
+#[cfg_attr(not(postgres), ignore = "needs TEST_DATABASE_URL")]
+#[case::postgres(Engine::Postgres)]
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_lock_nobody_out_on_any_replica(#[case] engine: Engine) {
+    let ground = Ground::new(engine).await;
+    let users = &ground.wired.services.users;
+    users.set_password_unattended(ground.user.user_id, PASSWORD.to_owned()).await.unwrap();
+    let flags = ["--database-url", &ground.url];
+    let one = Malecon::with(&flags, Default::default()).await;
+    let other = Malecon::with(&flags, Default::default()).await;
+    let (home, elsewhere) = (address(1), address(2));
+    assert_eq!(log_in(&one.client, home, PASSWORD).await.status(), StatusCode::OK);
+    for replica in [&one.client, &other.client] {
+        for n in 0..10 {
+            assert_eq!(log_in(replica, address(10 + n), "wrong").await.status(), StatusCode::UNAUTHORIZED);
+        }
+        let refused = log_in(replica, elsewhere, PASSWORD).await;
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert!(refused.headers().contains_key("retry-after"));
+        assert_eq!(log_in(replica, home, PASSWORD).await.status(), StatusCode::OK, "it is at home");
+    }
+    one.stop().await;
+    other.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

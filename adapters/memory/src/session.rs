@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use malecon_domain::{Instant, User};
-use malecon_ports::{NewRefresh, RepositoryError, Rotation, SessionRepository, TokenHash};
+use malecon_ports::{
+    AddressHash, KNOWN_ADDRESSES, NewRefresh, RepositoryError, Rotation, SessionRepository, TokenHash,
+};
 
 use crate::MemoryUsers;
 use crate::user::State;
@@ -27,7 +29,12 @@ pub(crate) struct Refresh {
 
 #[async_trait]
 impl SessionRepository for MemoryUsers {
-    async fn begin(&self, user: &User, refresh: &NewRefresh) -> Result<i64, RepositoryError> {
+    async fn begin<'a>(
+        &self,
+        user: &User,
+        refresh: &NewRefresh,
+        from: Option<&'a AddressHash>,
+    ) -> Result<i64, RepositoryError> {
         let mut state = self.state();
         state.owner(user.id)?;
         state.remove_sessions(|session, ends| {
@@ -38,7 +45,21 @@ impl SessionRepository for MemoryUsers {
         state.last_session = id;
         let session = Session { user_id: user.id, token_version: user.token_version, ended: false };
         state.sessions.insert(id, session);
+        if let Some(address) = from {
+            state.know(user.id, address, refresh.at);
+        }
         Ok(id)
+    }
+
+    async fn knows(
+        &self,
+        user_id: i64,
+        addresses: &[AddressHash],
+        since: Instant,
+    ) -> Result<bool, RepositoryError> {
+        let state = self.state();
+        let Some(known) = state.addresses.get(&user_id) else { return Ok(false) };
+        Ok(addresses.iter().any(|address| known.get(address).is_some_and(|last| *last >= since)))
     }
 
     async fn rotate(&self, presented: &TokenHash, next: &NewRefresh) -> Result<Rotation, RepositoryError> {
@@ -78,6 +99,19 @@ impl State {
         let session = self.sessions.get(&session).filter(|session| !session.ended)?;
         let is_good = |user: &&User| !user.disabled && user.token_version == session.token_version;
         self.user(session.user_id).filter(is_good)
+    }
+
+    /// Makes an address known, and forgets those that the user has used least lately.
+    fn know(&mut self, user_id: i64, address: &AddressHash, at: Instant) {
+        let known = self.addresses.entry(user_id).or_default();
+        let last = known.entry(address.clone()).or_insert(at);
+        *last = (*last).max(at);
+        while known.len() > KNOWN_ADDRESSES {
+            let Some(oldest) = known.iter().min_by_key(|(_, last)| **last).map(|(old, _)| old.clone()) else {
+                break;
+            };
+            known.remove(&oldest);
+        }
     }
 
     fn add_refresh(&mut self, session: i64, new: &NewRefresh) -> Result<(), RepositoryError> {

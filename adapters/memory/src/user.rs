@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use malecon_domain::{
-    ApiToken, Direction, Email, Page, Paged, Role, User, UserChange, UserQuery, UserSortKey,
+    ApiToken, Direction, Email, Instant, Page, Paged, Role, User, UserChange, UserQuery, UserSortKey,
 };
-use malecon_ports::{NewUser, RepositoryError, SigningKey, TokenHash, UserRepository, UserWrite};
+use malecon_ports::{
+    AddressHash, NewUser, RepositoryError, SigningKey, TokenHash, UserRepository, UserWrite,
+};
 
 use crate::session::{Refresh, Session};
 
@@ -24,6 +26,8 @@ pub(crate) struct State {
     pub(crate) last_token: i64,
     pub(crate) sessions: BTreeMap<i64, Session>,
     pub(crate) last_session: i64,
+    /// Where each user logged in from, and when last.
+    pub(crate) addresses: HashMap<i64, HashMap<AddressHash, Instant>>,
     pub(crate) refresh: HashMap<TokenHash, Refresh>,
     /// The newest last.
     pub(crate) keys: Vec<SigningKey>,
@@ -165,6 +169,7 @@ impl UserRepository for MemoryUsers {
         state.users.remove(&id);
         state.tokens.retain(|_, (_, token)| token.user_id != id);
         state.remove_sessions(|session, _| session.user_id == id);
+        state.addresses.remove(&id);
         Ok(UserWrite::Done(user))
     }
 }

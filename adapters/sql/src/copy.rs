@@ -17,7 +17,7 @@ use self::target::{Batch, Target};
 use self::value::{Table, Value};
 
 /// Tables whose rows are copied, those before that others refer to.
-const COPIED: [&str; 16] = [
+const COPIED: [&str; 17] = [
     "countries",
     "country_state",
     "activities",
@@ -25,6 +25,7 @@ const COPIED: [&str; 16] = [
     "api_tokens",
     "sessions",
     "refresh_tokens",
+    "login_addresses",
     "signing_keys",
     "seal_keys",
     "movies",

@@ -2,8 +2,10 @@
 //! row first; whoever writes several of a user's sessions locks the user's before.
 
 use async_trait::async_trait;
-use malecon_domain::User;
-use malecon_ports::{NewRefresh, RepositoryError, Rotation, SessionRepository, TokenHash};
+use malecon_domain::{Instant, User};
+use malecon_ports::{
+    AddressHash, KNOWN_ADDRESSES, NewRefresh, RepositoryError, Rotation, SessionRepository, TokenHash,
+};
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait, ExecResult, QueryResult, QuerySelect, Statement, Value};
 
 use crate::db::Db;
@@ -25,11 +27,40 @@ impl SqlSessionRepository {
 
 #[async_trait]
 impl SessionRepository for SqlSessionRepository {
-    async fn begin(&self, user: &User, refresh: &NewRefresh) -> Result<i64, RepositoryError> {
+    async fn begin<'a>(
+        &self,
+        user: &User,
+        refresh: &NewRefresh,
+        from: Option<&'a AddressHash>,
+    ) -> Result<i64, RepositoryError> {
         let transaction = self.db.begin().await?;
-        let session = start(&transaction, user, refresh).await.map_err(classify)?;
+        let begin = async {
+            let session = start(&transaction, user, refresh).await?;
+            if let Some(address) = from {
+                know(&transaction, user, address, refresh.at).await?;
+            }
+            Ok(session)
+        };
+        let session = begin.await.map_err(classify)?;
         transaction.commit().await.map_err(classify)?;
         Ok(session)
+    }
+
+    async fn knows(
+        &self,
+        user_id: i64,
+        addresses: &[AddressHash],
+        since: Instant,
+    ) -> Result<bool, RepositoryError> {
+        let is_one_of = (3..).take(addresses.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ");
+        let sql = format!(
+            "SELECT 1 AS found FROM login_addresses \
+             WHERE user_id = $1 AND last_at >= $2 AND address IN ({is_one_of}) LIMIT 1"
+        );
+        let mut values: Vec<Value> = vec![user_id.into(), since.timestamp_micros().into()];
+        values.extend(addresses.iter().map(|address| address.0.to_vec().into()));
+        let statement = Statement::from_sql_and_values(self.db.get_database_backend(), sql, values);
+        Ok(self.db.query_one_raw(statement).await.map_err(classify)?.is_some())
     }
 
     async fn rotate(&self, presented: &TokenHash, next: &NewRefresh) -> Result<Rotation, RepositoryError> {
@@ -64,6 +95,26 @@ async fn start(db: &impl ConnectionTrait, user: &User, refresh: &NewRefresh) -> 
     let session = row.try_get("", "id")?;
     add_refresh(db, session, refresh).await?;
     Ok(session)
+}
+
+/// Makes an address known, and forgets those that the user has used least lately.
+async fn know(
+    db: &impl ConnectionTrait,
+    user: &User,
+    address: &AddressHash,
+    at: Instant,
+) -> Result<(), DbErr> {
+    let address: Value = address.0.to_vec().into();
+    let at = at.timestamp_micros();
+    // A clock that went back makes nothing older.
+    let sql = "INSERT INTO login_addresses (user_id, address, last_at) VALUES ($1, $2, $3) \
+               ON CONFLICT (user_id, address) DO UPDATE SET last_at = excluded.last_at \
+               WHERE login_addresses.last_at < excluded.last_at";
+    execute(db, sql, [user.id.into(), address, at.into()]).await?;
+    let most = i64::try_from(KNOWN_ADDRESSES).unwrap_or(i64::MAX);
+    let sql = "DELETE FROM login_addresses WHERE user_id = $1 AND address NOT IN \
+               (SELECT address FROM login_addresses WHERE user_id = $1 ORDER BY last_at DESC, address LIMIT $2)";
+    execute(db, sql, [user.id.into(), most.into()]).await.map(|_| ())
 }
 
 async fn exchange(

@@ -109,7 +109,8 @@ async fn a_fresh_database_has_migrations_pending() {
             "m0004_movies",
             "m0005_tasks",
             "m0006_dogs",
-            "m0007_activities"
+            "m0007_activities",
+            "m0011_login_addresses"
         ]
     );
     assert_eq!(store.kind(), "sqlite");
@@ -131,7 +132,7 @@ async fn a_url_that_makes_no_sense_is_refused_without_repeating_it() {
 async fn a_login_removes_sessions_that_cannot_go_on() {
     let db = sqlite().await;
     let (ana, ben) = (add(&db, "ana", Role::User).await, add(&db, "ben", Role::User).await);
-    let begin = async |user, n, second| db.sessions().begin(user, &refresh(n, second)).await.unwrap();
+    let begin = async |user, n, second| db.sessions().begin(user, &refresh(n, second), None).await.unwrap();
     let old = begin(&ana, 1, 0).await;
     let bens = begin(&ben, 2, 0).await;
     let goes_on = begin(&ana, 3, 0).await;

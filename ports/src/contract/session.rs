@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use malecon_domain::{Profile, Role, User, UserChange};
 
 use super::user::{CROWD, UserStore, add, at, change, disabled};
-use crate::{NewRefresh, RepositoryError, Rotation, TokenHash};
+use crate::{AddressHash, KNOWN_ADDRESSES, NewRefresh, RepositoryError, Rotation, TokenHash};
 
 /// Tests of every promise of [`SessionRepository`](crate::SessionRepository) on the store that the
 /// expression makes: a [`UserStore`].
@@ -18,6 +18,8 @@ macro_rules! session_contract {
             an_old_refresh_token_is_refused,
             any_of_its_refresh_tokens_ends_a_session,
             a_session_ends_with_its_users_tokens,
+            a_session_makes_its_address_known,
+            the_latest_addresses_are_known,
         ]);
     };
 }
@@ -35,7 +37,7 @@ fn hash(n: u8) -> TokenHash {
 }
 
 async fn begin(store: &impl UserStore, user: &User, n: u8) -> i64 {
-    store.sessions().begin(user, &refresh(n, 0)).await.expect("begin")
+    store.sessions().begin(user, &refresh(n, 0), None).await.expect("begin")
 }
 
 /// Presents one refresh token for the next, at that second.
@@ -66,7 +68,7 @@ pub async fn a_session_names_its_user(store: &impl UserStore) {
     assert_eq!(find(store, second).await, Some(ana), "the other one goes on");
     assert_eq!(find(store, i64::MAX).await, None);
     store.users().remove(ben.id).await.expect("remove");
-    let begun = store.sessions().begin(&ben, &refresh(4, 0)).await;
+    let begun = store.sessions().begin(&ben, &refresh(4, 0), None).await;
     assert!(matches!(begun, Err(RepositoryError::MissingReference(_))), "{begun:?}");
 }
 
@@ -158,4 +160,52 @@ pub async fn a_session_ends_with_its_users_tokens(store: &impl UserStore) {
     let stale = begin(store, &user, 30).await;
     assert_eq!(find(store, stale).await, None, "it was begun with what the user was before");
     assert_eq!(find(store, bens).await, Some(ben), "others go on");
+}
+
+/// Begins a session at an address, at that second.
+async fn begin_at(store: &impl UserStore, user: &User, n: u8, second: i64, address: u8) {
+    let (refresh, address) = (refresh(n, second), AddressHash([address; 32]));
+    store.sessions().begin(user, &refresh, Some(&address)).await.expect("begin");
+}
+
+async fn knows(store: &impl UserStore, user: &User, addresses: &[u8], since: i64) -> bool {
+    let addresses: Vec<_> = addresses.iter().map(|n| AddressHash([*n; 32])).collect();
+    store.sessions().knows(user.id, &addresses, at(since)).await.expect("knows")
+}
+
+/// To whoever asks about this user.
+pub async fn a_session_makes_its_address_known(store: &impl UserStore) {
+    let (ana, ben) = (add(store, "ana", Role::User).await, add(store, "ben", Role::User).await);
+    begin(store, &ana, 1).await;
+    begin_at(store, &ana, 2, 10, 7).await;
+    begin_at(store, &ben, 3, 20, 9).await;
+    assert!(knows(store, &ana, &[7], 10).await && knows(store, &ana, &[1, 7], 0).await);
+    assert!(!knows(store, &ana, &[7], 11).await, "it is too long ago");
+    assert!(!knows(store, &ana, &[9], 0).await, "another's");
+    assert!(!knows(store, &ana, &[1, 2], 0).await);
+    begin_at(store, &ana, 4, 30, 7).await;
+    begin_at(store, &ana, 5, 15, 7).await;
+    assert!(knows(store, &ana, &[7], 30).await, "the last one counts");
+    assert!(end(store, 2).await && end(store, 4).await && end(store, 5).await);
+    assert!(knows(store, &ana, &[7], 30).await, "a session that is over was one");
+    store.users().remove(ana.id).await.expect("remove");
+    assert!(!knows(store, &ana, &[7], 0).await);
+    assert!(knows(store, &ben, &[9], 20).await);
+}
+
+/// However many there were.
+pub async fn the_latest_addresses_are_known(store: &impl UserStore) {
+    let (ana, ben) = (add(store, "ana", Role::User).await, add(store, "ben", Role::User).await);
+    begin_at(store, &ben, 200, 0, 1).await;
+    let most = u8::try_from(KNOWN_ADDRESSES).expect("a few");
+    for n in 1..=most {
+        begin_at(store, &ana, n, i64::from(n), n).await;
+    }
+    // The first one is used again, and so it is the second that goes.
+    begin_at(store, &ana, 100, 50, 1).await;
+    begin_at(store, &ana, 101, 51, 101).await;
+    for (address, known) in [(1, true), (2, false), (3, true), (most, true), (101, true)] {
+        assert_eq!(knows(store, &ana, &[address], 0).await, known, "{address}");
+    }
+    assert!(knows(store, &ben, &[1], 0).await, "others have addresses of their own");
 }

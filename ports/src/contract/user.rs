@@ -306,8 +306,8 @@ pub async fn a_removed_user_is_gone(store: &impl UserStore) {
     for (user, n) in [(&ana, 1), (&ben, 2)] {
         store.tokens().add(&token(user, n), None).await.expect("add");
     }
-    let session = store.sessions().begin(&ana, &refresh(1, 0)).await.expect("begin");
-    let others = store.sessions().begin(&ben, &refresh(2, 0)).await.expect("begin");
+    let session = store.sessions().begin(&ana, &refresh(1, 0), None).await.expect("begin");
+    let others = store.sessions().begin(&ben, &refresh(2, 0), None).await.expect("begin");
     assert_eq!(remove(store, ana.id).await, UserWrite::Done(ana.clone()));
 
     assert_eq!(find(store, ana.id).await, None);

@@ -4,9 +4,11 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hmac::{Hmac, Mac};
 use malecon_domain::{Credential, Email, Instant, User};
-use malecon_ports::{Claims, Limit, NewRefresh, RepositoryError, Rotation, SigningKey};
+use malecon_ports::{AddressHash, Claims, Limit, NewRefresh, RepositoryError, Rotation, SigningKey};
 use rand::RngCore;
+use sha2::Sha256;
 
 use super::{Caller, TokenService, believing, hash_token, random};
 use crate::ServiceError;
@@ -19,9 +21,12 @@ const REFRESH: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Who makes access tokens, and for whom.
 const ISSUER: &str = "malecon";
 const AUDIENCE: &str = "malecon";
-/// Attempts to log in from one address, and those that fail as one user.
+/// Attempts to log in from one address, and those that fail as one user: from each address that it
+/// logged in from, and from all others together.
 const PER_ADDRESS: Limit = Limit { quota: 30, window: Duration::from_secs(60) };
 pub(super) const PER_ACCOUNT: Limit = Limit { quota: 10, window: Duration::from_secs(60) };
+/// How long an address is known after a login from it.
+const KNOWN_FOR: Duration = Duration::from_secs(90 * 24 * 3600);
 /// What is said of every login that fails.
 const WRONG: ServiceError = ServiceError::Unauthenticated("e-mail address or password is wrong");
 
@@ -37,8 +42,10 @@ pub struct TokenPair {
 }
 
 impl TokenService {
-    /// Logs a user in. An address that tries too often has to wait, and so has an account that fails
-    /// too often; an unknown user takes as long as a wrong password.
+    /// Logs a user in. An address that tries too often has to wait, and so have all whose guesses at an
+    /// account fail too often, but for those who come from where the user logged in before: each such
+    /// address has wrong guesses of its own, which nobody else can use up. An unknown user takes as long
+    /// as a wrong password, and is asked the same of the store.
     ///
     /// # Errors
     /// `Unauthenticated`, `Limited`, `Unavailable`.
@@ -54,20 +61,54 @@ impl TokenService {
         if let Some(address) = address {
             attempt(limiter, &format!("login-from-{}", network(address)), 1, PER_ADDRESS).await?;
         }
-        let key = format!("login-as-{}", hex(&hash_token(&account).0));
+        let known = match &email {
+            Some(email) => self.ports.users.find_by_email(email).await?,
+            None => None,
+        };
+        let user_id = known.as_ref().map_or(0, |(user, _)| user.id);
+        let from = self.address_hashes(user_id, address).await?;
+        let mut key = format!("login-as-{}", hex(&hash_token(&account).0));
+        if let Some(own) = self.known_address(user_id, &from).await? {
+            key = format!("{key}-from-{}", hex(&own.0));
+        }
         let user = guess(limiter, &key, PER_ACCOUNT, async {
-            let known = match &email {
-                Some(email) => self.ports.users.find_by_email(email).await?,
-                None => None,
-            };
             let hash = known.as_ref().and_then(|(_, hash)| hash.clone());
             let fits = self.ports.hasher.fits(password, hash).await?;
             Ok(known.filter(|(user, hash)| fits && hash.is_some() && !user.disabled))
         });
         match user.await? {
-            Some((user, _)) => self.begin(&user).await,
+            Some((user, _)) => self.begin(&user, from.first()).await,
             None => Err(WRONG),
         }
+    }
+
+    /// What is stored of an address that a user logs in from, by each key that may have made it; the
+    /// first one is stored now.
+    async fn address_hashes(
+        &self,
+        user_id: i64,
+        address: Option<IpAddr>,
+    ) -> Result<Vec<AddressHash>, ServiceError> {
+        let Some(address) = address.map(network) else { return Ok(vec![]) };
+        let keys = self.keys().await?;
+        let hash = |key: &SigningKey| {
+            // A key of any length will do.
+            let mut mac = Hmac::<Sha256>::new_from_slice(&key.0).ok()?;
+            mac.update(format!("login address\0{user_id}\0{address}").as_bytes());
+            Some(AddressHash(mac.finalize().into_bytes().into()))
+        };
+        Ok(keys.iter().filter_map(hash).collect())
+    }
+
+    /// What names the address, if the user logged in from it of late.
+    async fn known_address<'a>(
+        &self,
+        user_id: i64,
+        from: &'a [AddressHash],
+    ) -> Result<Option<&'a AddressHash>, ServiceError> {
+        let since = self.ports.clock.now() - KNOWN_FOR;
+        let is_known = !from.is_empty() && self.ports.sessions.knows(user_id, from, since).await?;
+        Ok(from.first().filter(|_| is_known))
     }
 
     /// Exchanges a refresh token for a new pair. One that comes twice ends its session.
@@ -110,9 +151,9 @@ impl TokenService {
         Ok(())
     }
 
-    async fn begin(&self, user: &User) -> Result<TokenPair, ServiceError> {
+    async fn begin(&self, user: &User, from: Option<&AddressHash>) -> Result<TokenPair, ServiceError> {
         let (token, next) = self.next_refresh();
-        let session = self.ports.sessions.begin(user, &next).await.map_err(|error| match error {
+        let session = self.ports.sessions.begin(user, &next, from).await.map_err(|error| match error {
             // The user has gone in the meantime.
             RepositoryError::MissingReference(_) => WRONG,
             error => error.into(),

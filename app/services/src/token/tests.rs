@@ -246,7 +246,7 @@ async fn failures_are_counted_by_account_and_attempts_by_address() {
         bench.service.login("ana@example.com", "correct horse", from(n)).await.unwrap();
     }
     for n in 0..10 {
-        let refused = bench.service.login("ana@example.com", "wrong", from(n)).await;
+        let refused = bench.service.login("ana@example.com", "wrong", from(n + 50)).await;
         assert!(matches!(refused, Err(ServiceError::Unauthenticated(_))));
     }
     assert!(matches!(
@@ -260,6 +260,57 @@ async fn failures_are_counted_by_account_and_attempts_by_address() {
         bench.service.login("somebody@example.com", "wrong", from(200)).await,
         Err(ServiceError::Limited { .. })
     ));
+}
+
+#[tokio::test]
+async fn strangers_do_not_lock_a_user_out_of_where_it_logged_in_before() {
+    let bench = bench().await;
+    let log_in = async |email: &str, password: &str, from: &str| {
+        bench.service.login(email, password, Some(from.parse().unwrap())).await
+    };
+    let is_limited =
+        |login: &Result<TokenPair, ServiceError>| matches!(login, Err(ServiceError::Limited { .. }));
+    const ANA: &str = "ana@example.com";
+    log_in(ANA, "correct horse", "10.1.1.1").await.unwrap();
+    log_in(ANA, "correct horse", "2001:db8:1:2::1").await.unwrap();
+    // A new key does not make them strange.
+    bench.service.rotate_key().await.unwrap();
+    // The same is said of a user that there is not.
+    for email in [ANA, "nobody@example.com"] {
+        for n in 0..10 {
+            let refused = log_in(email, "wrong", &format!("10.2.2.{n}")).await;
+            assert!(matches!(refused, Err(ServiceError::Unauthenticated(_))));
+        }
+        for from in ["10.2.2.100", "2001:db8:1:3::1"] {
+            assert!(is_limited(&log_in(email, "correct horse", from).await), "{email} from {from}");
+        }
+    }
+    for from in ["10.1.1.1", "::ffff:10.1.1.1", "2001:db8:1:2:ffff::"] {
+        assert!(log_in(ANA, "correct horse", from).await.is_ok(), "{from}");
+    }
+    for email in ["nobody@example.com", ANA] {
+        assert!(is_limited(&log_in(email, "correct horse", "10.2.2.101").await), "still");
+    }
+    // Whoever guesses from there has no more than ten guesses either, and uses up no others'.
+    for _ in 0..10 {
+        assert!(matches!(log_in(ANA, "wrong", "10.1.1.1").await, Err(ServiceError::Unauthenticated(_))));
+    }
+    assert!(is_limited(&log_in(ANA, "correct horse", "10.1.1.1").await));
+    assert!(log_in(ANA, "correct horse", "2001:db8:1:2::1").await.is_ok());
+    // An address is forgotten in a while.
+    bench.clock.advance(Duration::from_secs(91 * 24 * 3600));
+    assert!(is_limited(&log_in(ANA, "correct horse", "2001:db8:1:2::1").await), "it is a stranger's now");
+}
+
+#[tokio::test]
+async fn a_login_that_fails_makes_no_address_known() {
+    let bench = bench().await;
+    let from = Some(IpAddr::from([10, 1, 1, 1]));
+    for _ in 0..10 {
+        assert!(bench.service.login("ana@example.com", "wrong", from).await.is_err());
+    }
+    let refused = bench.service.login("ana@example.com", "correct horse", from).await;
+    assert!(matches!(refused, Err(ServiceError::Limited { .. })));
 }
 
 #[tokio::test]
