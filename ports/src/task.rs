@@ -122,6 +122,7 @@ pub trait TargetGateway: Send + Sync {
 ///   latest then; the others are `false` and make nothing.
 /// - `a_tick_may_make_no_run`: it is passed all the same.
 /// - `a_changed_task_is_not_advanced`: by who saw it before.
+/// - `planned_tasks_are_listed`: those that have a tick, by number, and they can be advanced before it.
 /// - `its_clock_is_that_of_runs`: `now` goes on as the instants of runs do.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
@@ -137,6 +138,12 @@ pub trait ScheduleRepository: Send + Sync {
     /// # Errors
     /// [`RepositoryError`] of the store.
     async fn due(&self, most: u32) -> Result<Vec<DueTask>, RepositoryError>;
+
+    /// Tasks that have a tick, whenever it is, of larger numbers than this one; at most so many.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] of the store.
+    async fn planned(&self, after: i64, most: u32) -> Result<Vec<DueTask>, RepositoryError>;
 
     /// Plans the next tick, or none, and adds the run of the one that has come; `false` when the task
     /// is gone, has changed, or was advanced by somebody else.

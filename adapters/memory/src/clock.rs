@@ -10,14 +10,46 @@ use malecon_domain::Instant;
 use malecon_ports::Clock;
 
 /// The machine's clock. Its timers need no particular runtime.
+///
+/// It never goes back within a process: when the machine's clock is put back, it goes half as fast until
+/// that one has caught up, so that what is as old as this clock says is at most twice as old. Only a
+/// machine that is put back by more than an hour, which was plainly wrong, is followed at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
+
+/// What the machine's clock showed last, for all of the process.
+static STEADY: Mutex<Option<Steady>> = Mutex::new(None);
+
+/// By how much a clock may be put back without being followed.
+const MOST_BEHIND: TimeDelta = TimeDelta::hours(1);
+
+/// A clock that does not go back.
+#[derive(Clone, Copy, Debug)]
+struct Steady {
+    shown: Instant,
+    /// When that was, by a clock that nobody sets.
+    at: std::time::Instant,
+}
+
+impl Steady {
+    /// What it shows when the machine's clock shows this.
+    fn show(&mut self, at: std::time::Instant, wall: Instant) -> Instant {
+        let passed = at.saturating_duration_since(self.at);
+        let slow = later(self.shown, passed / 2);
+        let shown = if slow - wall > MOST_BEHIND { wall } else { slow.max(wall) };
+        *self = Self { shown, at: at.max(self.at) };
+        shown
+    }
+}
 
 #[async_trait]
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock that others ask")]
     fn now(&self) -> Instant {
-        chrono::Utc::now()
+        let mut steady = STEADY.lock().unwrap_or_else(PoisonError::into_inner);
+        // Both are read while nobody else does, or one could go back a little.
+        let (at, wall) = (std::time::Instant::now(), chrono::Utc::now());
+        steady.get_or_insert(Steady { shown: wall, at }).show(at, wall)
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -52,6 +84,12 @@ impl ManualClock {
         due.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
+    /// Is put back. Who sleeps goes on sleeping until it shows what it would have.
+    pub fn put_back(&self, duration: Duration) {
+        let mut state = self.state();
+        state.now -= TimeDelta::from_std(duration).unwrap_or_default();
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -84,5 +122,41 @@ impl Clock for ManualClock {
             Poll::Pending
         })
         .await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_put_back_goes_slowly_until_the_machines_has_caught_up() {
+        let (start, begun) = (Instant::UNIX_EPOCH + TimeDelta::days(20_000), std::time::Instant::now());
+        let mut steady = Steady { shown: start, at: begun };
+        let mut show = |second: u64, wall: i64| {
+            let shown = steady.show(begun + Duration::from_secs(second), start + TimeDelta::seconds(wall));
+            (shown - start).num_seconds()
+        };
+        assert_eq!(show(10, 10), 10);
+        assert_eq!(show(20, 20 - 120), 15, "put back by two minutes");
+        assert_eq!(show(40, 40 - 120), 25);
+        assert_eq!(show(240, 240 - 120), 125);
+        assert_eq!(show(260, 260 - 120), 140, "it has caught up");
+        assert_eq!(show(261, 261 + 3_600), 3_861, "it is put forward");
+        assert_eq!(show(262, 262), 3_861, "and back: half a second");
+        assert_eq!(show(263, 263 - 3_600), 263 - 3_600, "by far too much");
+    }
+
+    #[test]
+    fn however_many_ask_it_never_goes_back() {
+        let ask = || {
+            let mut last = SystemClock.now();
+            for _ in 0..10_000 {
+                let now = SystemClock.now();
+                assert!(now >= last);
+                last = now;
+            }
+        };
+        std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(ask))));
     }
 }

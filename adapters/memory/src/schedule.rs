@@ -27,6 +27,17 @@ impl ScheduleRepository for MemoryTasks {
         Ok(tasks.into_iter().take(most as usize).map(shown).collect())
     }
 
+    async fn planned(&self, after: i64, most: u32) -> Result<Vec<DueTask>, RepositoryError> {
+        let (state, now) = (self.state(), self.clock.now());
+        let mut tasks: Vec<_> = state.tasks.values().filter(|kept| kept.task.id > after).collect();
+        tasks.sort_by_key(|kept| kept.task.id);
+        let planned = tasks.into_iter().filter_map(|kept| match kept.tick {
+            Tick::At(tick) => Some(DueTask { task: state.shown(kept), tick: Some(tick), now }),
+            Tick::Never | Tick::ToBePlanned => None,
+        });
+        Ok(planned.take(most as usize).collect())
+    }
+
     async fn advance(
         &self,
         due: &DueTask,

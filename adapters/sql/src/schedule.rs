@@ -52,6 +52,20 @@ impl ScheduleRepository for SqlSchedules {
         all_read.map(|()| due)
     }
 
+    async fn planned(&self, after: i64, most: u32) -> Result<Vec<DueTask>, RepositoryError> {
+        let now = clock(&self.db).await?;
+        let planned = Entity::find().find_also_related(run::Entity).filter(Column::Tick.gt(TO_BE_PLANNED));
+        let planned = planned.filter(Column::Id.gt(after)).order_by_asc(Column::Id).limit(u64::from(most));
+        let rows = planned.all(&self.db).await.map_err(classify)?;
+        let mut tasks = vec![];
+        for (row, last_run) in rows {
+            let tick = row.tick.unwrap_or(TO_BE_PLANNED);
+            // One that can't be read is told of when it is due.
+            tasks.extend(due_task(row, last_run, tick, now).ok());
+        }
+        Ok(tasks)
+    }
+
     async fn advance(
         &self,
         due: &DueTask,

@@ -7,13 +7,13 @@ pub(crate) mod tests;
 mod tick;
 mod watch;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::Stream;
 use malecon_domain::{
-    Attempt, CallFault, Header, HeaderText, Job, NewRun, OnceKey, Paged, Principal, Run, RunId, RunQuery,
-    RunTally, Sent, Task, TaskConfig, TaskDraft, TaskFault, TaskQuery,
+    Attempt, CallFault, Header, HeaderText, Instant, Job, NewRun, OnceKey, Paged, Principal, Run, RunId,
+    RunQuery, RunTally, Sent, Task, TaskConfig, TaskDraft, TaskFault, TaskQuery,
 };
 use malecon_ports::{
     CallError, Clock, KeyRepository, RunRepository, RunWrite, ScheduleRepository, Sealer, SigningKey,
@@ -62,6 +62,8 @@ pub struct TaskPorts {
 pub struct TaskService {
     ports: TaskPorts,
     seals: Seals,
+    /// What the store's clock showed when ticks were last looked for.
+    seen: Arc<Mutex<Option<Instant>>>,
 }
 
 /// What a task would do now.
@@ -78,7 +80,7 @@ impl TaskService {
     /// one that is made at the first use and kept.
     pub fn new(ports: TaskPorts, given_key: Option<SigningKey>) -> Self {
         let seals = Seals::new(&ports, given_key);
-        Self { ports, seals }
+        Self { ports, seals, seen: Arc::default() }
     }
 
     /// Who sees runs of tasks through, for a [`Worker`](crate::Worker).

@@ -21,6 +21,7 @@ macro_rules! schedule_contract {
             a_tick_makes_one_run,
             a_tick_may_make_no_run,
             a_changed_task_is_not_advanced,
+            planned_tasks_are_listed,
             its_clock_is_that_of_runs,
         ]);
     };
@@ -235,6 +236,29 @@ pub async fn a_changed_task_is_not_advanced(store: &impl TaskStore) {
         removed.expect("remove");
         assert_eq!((find_run(store, n).await, due(store).await), (None, vec![]));
     }
+}
+
+/// Also when it is not their time.
+pub async fn planned_tasks_are_listed(store: &impl TaskStore) {
+    let ana = user(store, "ana").await;
+    task(store, ana, "without a schedule").await;
+    let list = async |after, most| store.schedules().planned(after, most).await.expect("planned");
+    scheduled(store, ana).await;
+    assert_eq!(list(0, 100).await, [], "not yet");
+    let first = the_due(store).await;
+    let next = Some(first.now + HOUR);
+    assert!(advance(store, &first, next, None).await);
+    let second = ticking(store, ana).await;
+    let ids = async |after, most| list(after, most).await.iter().map(|due| due.task.id).collect::<Vec<_>>();
+    let [a, b] = [first.task.id, second.task.id];
+    assert_eq!(ids(0, 100).await, [a, b]);
+    assert_eq!((ids(0, 1).await, ids(a, 1).await, ids(b, 1).await), (vec![a], vec![b], vec![]));
+    let planned = list(0, 1).await.pop().expect("a task");
+    assert_eq!((&planned.task, planned.tick), (&first.task, next));
+    let sooner = Some(planned.now + HOUR / 2);
+    assert!(advance(store, &planned, sooner, None).await);
+    assert!(!advance(store, &planned, sooner, None).await, "it was seen before");
+    assert_eq!(list(0, 1).await[0].tick, sooner);
 }
 
 /// Whoever plans by it and whoever takes up runs agree on the time.

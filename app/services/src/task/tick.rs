@@ -1,14 +1,19 @@
 //! Tasks that are run by themselves.
 
 use std::error::Error;
+use std::sync::PoisonError;
 
-use malecon_domain::{DueTask, NewRun, Overlap, RunState};
+use chrono::TimeDelta;
+use malecon_domain::{DueTask, Instant, NewRun, Overlap, RunState};
 
 use super::TaskService;
 use crate::ServiceError;
 
 /// Tasks that are looked at in one go.
 const AT_ONCE: u32 = 100;
+
+/// How far the store's clock goes back without anybody caring, in milliseconds.
+const SLACK: i64 = 1_000;
 
 impl TaskService {
     /// Makes the runs of all tasks whose tick has come, and plans the next one of each; how many runs.
@@ -19,6 +24,7 @@ impl TaskService {
     /// `Unavailable`.
     pub async fn tick_unattended(&self) -> Result<u64, ServiceError> {
         let mut made = 0;
+        self.heed_clock().await?;
         loop {
             let due = self.ports.schedules.due(AT_ONCE).await?;
             for due in &due {
@@ -28,6 +34,29 @@ impl TaskService {
                 return Ok(made);
             }
         }
+    }
+
+    /// Plans ticks anew that lie too far ahead, when the store's clock was put back; and once at the start,
+    /// since nobody knows what happened before.
+    async fn heed_clock(&self) -> Result<(), ServiceError> {
+        let now = self.ports.schedules.now().await?;
+        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.is_none_or(|seen| now + TimeDelta::milliseconds(SLACK) < seen) {
+            let mut after = 0;
+            loop {
+                let planned = self.ports.schedules.planned(after, AT_ONCE).await?;
+                let Some(last) = planned.last() else { break };
+                after = last.task.id;
+                for task in &planned {
+                    if let Some(sooner) = sooner(task) {
+                        self.ports.schedules.advance(task, Some(sooner), None).await?;
+                        tracing::info!(task = task.task.id, %sooner, "the clock was put back: planned anew");
+                    }
+                }
+            }
+        }
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        Ok(())
     }
 
     /// Whether the tick made a run.
@@ -62,4 +91,13 @@ impl TaskService {
             })
             .ok()
     }
+}
+
+/// The tick that a task should have, if the one that it has lies too far ahead: its schedule has at least two
+/// ticks before. One that comes just once more after the clock was put back is left out: it has been.
+fn sooner(planned: &DueTask) -> Option<Instant> {
+    let schedule = planned.task.draft.config.schedule.as_ref()?;
+    let next = schedule.next_after(planned.now)?;
+    let second = schedule.next_after(next)?;
+    (planned.tick? > second).then_some(next)
 }

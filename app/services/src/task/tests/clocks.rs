@@ -95,3 +95,27 @@ async fn who_has_a_wrong_clock_makes_each_run_when_it_is_due(#[case] hours: &[i6
     let wanted: Vec<_> = (1..=60).map(|second| start + TimeDelta::seconds(second)).collect();
     assert_eq!(made(&bench, task).await, wanted);
 }
+
+#[rstest]
+#[case::two_minutes(120)]
+#[case::a_day(24 * 60 * 60)]
+#[tokio::test]
+async fn a_clock_that_is_put_back_silences_no_schedule(#[case] seconds: u32) {
+    let bench = Bench::new().await;
+    let task = scheduled(&bench, "* * * * *", "UTC").await;
+    let daily = scheduled(&bench, "30 22 14 * *", "UTC").await;
+    let processes = processes(&bench, &[0, 0]);
+    // From 22:13:20 on: until the daily one has just been.
+    look(&bench, &processes, SECOND, 17 * 60).await;
+    assert_eq!((made(&bench, task).await.len(), made(&bench, daily).await.len()), (17, 1));
+    bench.clock.put_back(SECOND * seconds);
+    look(&bench, &processes, SECOND, 10 * 60).await;
+    assert_eq!(made(&bench, task).await.len(), 27, "a run a minute, as ever");
+    // What was a moment ago is not done once more.
+    assert_eq!(made(&bench, daily).await.len(), 1);
+
+    bench.clock.put_back(SECOND * 120);
+    let restarted = self::processes(&bench, &[0]);
+    look(&bench, &restarted, SECOND, 60).await;
+    assert_eq!(made(&bench, task).await.len(), 28, "nobody knows how late it was");
+}
