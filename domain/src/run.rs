@@ -163,7 +163,11 @@ pub struct Run {
     pub state: RunState,
     /// Attempts that were begun.
     pub attempts: u32,
-    /// Attempts at most.
+    /// Those of them that were [lost](AttemptEnd::Lost).
+    pub lost: u32,
+    /// Those of them that were [interrupted](AttemptEnd::Interrupted).
+    pub interrupted: u32,
+    /// Attempts at most that count: those that were neither lost nor interrupted.
     pub max_attempts: u32,
     /// What made it only once.
     pub once: Option<OnceKey>,
@@ -179,6 +183,16 @@ pub struct Run {
     pub ended_at: Option<Instant>,
 }
 
+impl Run {
+    /// Lost attempts after which a run is given up: it may be what ends its workers.
+    pub const MAX_LOST: u32 = 5;
+
+    /// Attempts that count against `max_attempts`, the one under way included.
+    pub fn counted_attempts(&self) -> u32 {
+        self.attempts.saturating_sub(self.lost).saturating_sub(self.interrupted)
+    }
+}
+
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AttemptEnd {
@@ -188,13 +202,16 @@ pub enum AttemptEnd {
     Failed,
     /// Its process was gone, or did not say for too long that it was at it.
     Lost,
+    /// Its worker was told to stop, and handed the run back.
+    Interrupted,
     /// Somebody ended the run.
     Cancelled,
 }
 
 impl AttemptEnd {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Succeeded, Self::Failed, Self::Lost, Self::Cancelled];
+    pub const ALL: [Self; 5] =
+        [Self::Succeeded, Self::Failed, Self::Lost, Self::Interrupted, Self::Cancelled];
 
     /// Its name in the API.
     pub fn name(self) -> &'static str {
@@ -202,6 +219,7 @@ impl AttemptEnd {
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
             Self::Lost => "lost",
+            Self::Interrupted => "interrupted",
             Self::Cancelled => "cancelled",
         }
     }
@@ -252,6 +270,27 @@ pub struct Attempt {
     pub end: Option<AttemptEnd>,
     /// What it leaves behind.
     pub trace: Trace,
+}
+
+impl Attempt {
+    /// Why it did not succeed, in a sentence for people: whenever it failed, was lost or interrupted there
+    /// is one.
+    pub fn error(&self) -> Option<String> {
+        let known = self.trace.reason.clone();
+        let unknown = || match self.end? {
+            AttemptEnd::Lost => Some(format!(
+                "the attempt was lost: its worker crashed, or was not heard of for too long; after {} such \
+                 attempts a run is given up",
+                Run::MAX_LOST
+            )),
+            AttemptEnd::Interrupted => Some(
+                "the worker was stopped before the attempt was over; the run was queued again".to_owned(),
+            ),
+            AttemptEnd::Failed => Some("the attempt failed, and why is not known".to_owned()),
+            AttemptEnd::Succeeded | AttemptEnd::Cancelled => None,
+        };
+        known.or_else(unknown)
+    }
 }
 
 /// What becomes of a run after an attempt.

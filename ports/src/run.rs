@@ -84,7 +84,7 @@ pub trait RunRepository: Send + Sync {
 }
 
 /// The right to end an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RunLease {
     /// The run.
     pub id: RunId,
@@ -109,14 +109,16 @@ pub enum Hold {
 /// - `a_due_run_is_claimed_once`: of many that claim at once, one gets it; it is running, with its
 ///   next attempt under way.
 /// - `the_longest_due_comes_first`: and what is not due does not come.
-/// - `a_named_run_is_claimed_alone`: if it is due and its lane is not full.
 /// - `full_lanes_wait`: runs of lanes that are named are left, and hold up nobody else's.
 /// - `a_lapsed_run_is_claimed_again`: its next attempt; the one before has ended as lost.
-/// - `a_run_without_attempts_left_is_failed`: a lapsed one is not claimed again, but over as failed.
+/// - `a_lost_attempt_does_not_count`: against `max_attempts`; but after [`Run::MAX_LOST`] of them the run
+///   is not claimed again, but over as failed.
 /// - `a_renewed_lease_goes_on`: for as long again.
 /// - `an_end_is_kept`: the attempt with its trace, and what it means for the run.
 /// - `a_retry_is_due_later`: `Again` queues it; without attempts left it is over as failed.
-/// - `a_late_owner_changes_nothing`: `renew` says `Lost`, `finish` is `false`.
+/// - `a_run_is_handed_back`: by those whose attempts they are, as many as there are, in one go: due at
+///   once, the attempt interrupted and not counted; one that somebody has cancelled is over.
+/// - `a_late_owner_changes_nothing`: `renew` says `Lost`, `finish` is `false`, `release` leaves it.
 /// - `a_waiting_worker_is_woken`: `wait` returns soon after a run was added through the same adapter,
 ///   and after its time at the latest.
 #[cfg_attr(feature = "mock", mockall::automock)]
@@ -127,17 +129,6 @@ pub trait TaskQueue: Send + Sync {
     /// # Errors
     /// [`RepositoryError`] of the store.
     async fn claim(&self, full: &[String], lease: Duration) -> Result<Option<Run>, RepositoryError>;
-
-    /// Takes this run, if it is due and of no lane among these, for so long.
-    ///
-    /// # Errors
-    /// [`RepositoryError`] of the store.
-    async fn claim_one(
-        &self,
-        id: RunId,
-        full: &[String],
-        lease: Duration,
-    ) -> Result<Option<Run>, RepositoryError>;
 
     /// Takes it for so long again.
     ///
@@ -150,6 +141,13 @@ pub trait TaskQueue: Send + Sync {
     /// # Errors
     /// [`RepositoryError`] of the store.
     async fn finish(&self, lease: &RunLease, next: Next, trace: &Trace) -> Result<bool, RepositoryError>;
+
+    /// Hands back runs whose attempts were not ended, for somebody else to take up at once; how many of them
+    /// were still the caller's.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] of the store.
+    async fn release(&self, leases: &[RunLease]) -> Result<u64, RepositoryError>;
 
     /// Waits until there may be something to claim, or for so long.
     async fn wait(&self, most: Duration);

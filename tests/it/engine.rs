@@ -9,8 +9,10 @@ mod hostile;
 mod kills;
 mod outages;
 mod process;
+mod program;
 mod races;
 mod schedules;
+mod stops;
 mod target;
 
 pub use ground::until;

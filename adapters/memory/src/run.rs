@@ -56,17 +56,25 @@ impl Kept {
     }
 
     fn end(&mut self, now: Instant, next: Next, end: AttemptEnd, trace: Trace) {
+        let is_again = matches!(next, Next::Again(_));
+        self.run.lost += u32::from(is_again && end == AttemptEnd::Lost);
+        self.run.interrupted += u32::from(is_again && end == AttemptEnd::Interrupted);
+        let is_last = match end {
+            AttemptEnd::Lost => self.run.lost >= Run::MAX_LOST,
+            AttemptEnd::Interrupted => false,
+            _ => self.run.counted_attempts() >= self.run.max_attempts,
+        };
         if let Some(attempt) = self.attempts.last_mut() {
             (attempt.ended_at, attempt.end, attempt.trace) = (Some(now), Some(end), trace);
         }
         match next {
             Next::Over(AttemptEnd::Succeeded) => self.close(now, RunState::Succeeded),
-            Next::Over(AttemptEnd::Failed | AttemptEnd::Lost) => self.close(now, RunState::Failed),
-            Next::Over(AttemptEnd::Cancelled) => self.close(now, RunState::Cancelled),
-            Next::Again(_) if self.cancelled => self.close(now, RunState::Cancelled),
-            Next::Again(_) if self.run.attempts >= self.run.max_attempts => {
+            Next::Over(AttemptEnd::Failed | AttemptEnd::Lost | AttemptEnd::Interrupted) => {
                 self.close(now, RunState::Failed);
             }
+            Next::Over(AttemptEnd::Cancelled) => self.close(now, RunState::Cancelled),
+            Next::Again(_) if self.cancelled => self.close(now, RunState::Cancelled),
+            Next::Again(_) if is_last => self.close(now, RunState::Failed),
             Next::Again(time) => {
                 (self.run.state, self.run.due_at) = (RunState::Queued, later(now, time));
             }
@@ -104,6 +112,8 @@ impl MemoryTasks {
             lane: new.lane.clone(),
             state: RunState::Queued,
             attempts: 0,
+            lost: 0,
+            interrupted: 0,
             max_attempts: new.max_attempts,
             once: new.once.clone(),
             replayed_from: new.replayed_from,
@@ -220,22 +230,6 @@ impl TaskQueue for MemoryTasks {
         }
     }
 
-    async fn claim_one(
-        &self,
-        id: RunId,
-        full: &[String],
-        lease: Duration,
-    ) -> Result<Option<Run>, RepositoryError> {
-        let (mut state, now) = (self.state(), self.clock.now());
-        let kept = state.runs.get_mut(&id).filter(|kept| {
-            kept.run.state == RunState::Queued && kept.run.due_at <= now && !full.contains(&kept.run.lane)
-        });
-        Ok(kept.map(|kept| {
-            kept.begin(now, lease);
-            kept.run.clone()
-        }))
-    }
-
     async fn renew(&self, lease: &RunLease, time: Duration) -> Result<Hold, RepositoryError> {
         let mut state = self.state();
         let Some(kept) = state.runs.get_mut(&lease.id).filter(|kept| kept.is_held(lease)) else {
@@ -256,6 +250,20 @@ impl TaskQueue for MemoryTasks {
         };
         kept.end(self.clock.now(), next, end, trace.clone());
         Ok(true)
+    }
+
+    async fn release(&self, leases: &[RunLease]) -> Result<u64, RepositoryError> {
+        let (mut state, mut released) = (self.state(), 0);
+        for lease in leases {
+            if let Some(kept) = state.runs.get_mut(&lease.id).filter(|kept| kept.is_held(lease)) {
+                let again = Next::Again(Duration::ZERO);
+                kept.end(self.clock.now(), again, AttemptEnd::Interrupted, Trace::default());
+                released += 1;
+            }
+        }
+        state.fresh |= released > 0;
+        Self::wake(state);
+        Ok(released)
     }
 
     async fn wait(&self, most: Duration) {

@@ -1,5 +1,5 @@
 //! Tickets of due runs on PostgreSQL, through graphile_worker: the table of runs is the truth, a ticket
-//! says which of them is due. A ticket that is lost or late costs time, never a run.
+//! says that one of them is due. A ticket that is lost or late costs time, never a run.
 
 mod ticket;
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use graphile_worker::{WorkerBuildError, WorkerOptions, WorkerRecoveryConfig};
-use malecon_domain::{Next, Run, RunId, Trace};
+use malecon_domain::{Next, Run, Trace};
 use malecon_ports::{Hold, RepositoryError, RunLease, TaskQueue};
 use sqlx::PgPool;
 use tokio::sync::{Mutex, mpsc};
@@ -34,27 +34,16 @@ pub struct TicketQueue {
     /// The table.
     runs: Arc<dyn TaskQueue>,
     tickets: Tickets,
-    inbox: Arc<Mutex<Inbox>>,
-}
-
-/// Tickets that were fetched.
-struct Inbox {
-    /// The one that [`TaskQueue::wait`] has seen.
-    seen: Option<RunId>,
-    others: mpsc::Receiver<RunId>,
+    /// Tickets that were fetched, and that nobody has heard of yet.
+    inbox: Arc<Mutex<mpsc::Receiver<()>>>,
 }
 
 impl TicketQueue {
     /// A queue over this one of the same database. Its schema must be [installed](Self::install), and
     /// [`TICKET`] be what makes a run due.
     pub fn new(pool: PgPool, runs: Arc<dyn TaskQueue>) -> Self {
-        let (tickets, others) = mpsc::channel(1);
-        Self {
-            pool,
-            runs,
-            tickets: Tickets(tickets),
-            inbox: Arc::new(Mutex::new(Inbox { seen: None, others })),
-        }
+        let (tickets, inbox) = mpsc::channel(1);
+        Self { pool, runs, tickets: Tickets(tickets), inbox: Arc::new(Mutex::new(inbox)) }
     }
 
     /// Brings graphile_worker's schema up to date. Processes that do it at once do it once.
@@ -78,12 +67,6 @@ impl TicketQueue {
             }
             tokio::time::sleep(REST).await;
         }
-    }
-
-    /// One that has been fetched; none while somebody waits for one.
-    fn ticket(&self) -> Option<RunId> {
-        let mut inbox = self.inbox.try_lock().ok()?;
-        inbox.seen.take().or_else(|| inbox.others.try_recv().ok())
     }
 
     async fn fetch_until_it_fails(&self) -> Result<(), Box<dyn Error + Send + Sync>> {
@@ -111,22 +94,12 @@ impl TicketQueue {
 #[async_trait]
 impl TaskQueue for TicketQueue {
     async fn claim(&self, full: &[String], lease: Duration) -> Result<Option<Run>, RepositoryError> {
-        while let Some(id) = self.ticket() {
-            if let Some(run) = self.runs.claim_one(id, full, lease).await? {
-                return Ok(Some(run));
-            }
+        // The table knows what is due, and since when: tickets that came before the look at it have done
+        // their part. While somebody waits for one, they are theirs.
+        if let Ok(mut inbox) = self.inbox.try_lock() {
+            while inbox.try_recv().is_ok() {}
         }
-        // It may be due without a ticket, or its ticket may lie with somebody who is busy.
         self.runs.claim(full, lease).await
-    }
-
-    async fn claim_one(
-        &self,
-        id: RunId,
-        full: &[String],
-        lease: Duration,
-    ) -> Result<Option<Run>, RepositoryError> {
-        self.runs.claim_one(id, full, lease).await
     }
 
     async fn renew(&self, lease: &RunLease, time: Duration) -> Result<Hold, RepositoryError> {
@@ -137,15 +110,14 @@ impl TaskQueue for TicketQueue {
         self.runs.finish(lease, next, trace).await
     }
 
+    async fn release(&self, leases: &[RunLease]) -> Result<u64, RepositoryError> {
+        self.runs.release(leases).await
+    }
+
     async fn wait(&self, most: Duration) {
-        let seen = async {
-            let mut inbox = self.inbox.lock().await;
-            if inbox.seen.is_none() {
-                inbox.seen = inbox.others.recv().await;
-            }
-        };
+        let told = async { self.inbox.lock().await.recv().await };
         // Either is a reason to look.
-        let _ = tokio::time::timeout(most, seen).await;
+        let _ = tokio::time::timeout(most, told).await;
     }
 }
 

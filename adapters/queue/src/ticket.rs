@@ -19,17 +19,17 @@ pub(crate) struct Ticket {
 
 /// Where tickets go to.
 #[derive(Clone, Debug)]
-pub(crate) struct Tickets(pub mpsc::Sender<RunId>);
+pub(crate) struct Tickets(pub mpsc::Sender<()>);
 
 impl TaskHandler for Ticket {
     const IDENTIFIER: &'static str = "run";
 
-    /// Hands it over as soon as there is room for its run.
+    /// Hands it over as soon as somebody looks for runs.
     async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
-        match (self.run.parse(), context.get_ext::<Tickets>()) {
-            (Ok(id), Some(Tickets(tickets))) => {
+        match (self.run.parse::<RunId>(), context.get_ext::<Tickets>()) {
+            (Ok(_), Some(Tickets(tickets))) => {
                 // Nobody is there to take it only when the program ends.
-                let _ = tickets.send(id).await;
+                let _ = tickets.send(()).await;
             }
             _ => tracing::warn!(run = self.run, "a ticket that can't be read was dropped"),
         }

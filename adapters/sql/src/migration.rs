@@ -7,6 +7,7 @@ mod m0004_movies;
 mod m0005_tasks;
 mod m0006_dogs;
 mod m0007_activities;
+mod m0010_lost;
 mod m0011_login_addresses;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_tasks::Step),
             Box::new(m0006_dogs::Step),
             Box::new(m0007_activities::Step),
+            Box::new(m0010_lost::Step),
             Box::new(m0011_login_addresses::Step),
         ]
     }

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use malecon_domain::{NewRun, Role};
+use malecon_domain::{AttemptEnd, NewRun, Next, Role, Trace};
 use malecon_ports::contract::run::new_run;
 use malecon_ports::contract::schedule::scheduled;
 use malecon_ports::contract::session::refresh;
 use malecon_ports::contract::user::{UserStore, add};
-use malecon_ports::{RepositoryError, RunRepository, ScheduleRepository, TaskQueue, TaskRepository};
+use malecon_ports::{
+    Hold, RepositoryError, RunLease, RunRepository, ScheduleRepository, TaskQueue, TaskRepository,
+};
 use sea_orm::{ConnectionTrait, QueryTrait, Statement};
 
 use crate::db::Db;
@@ -15,7 +17,7 @@ use crate::queue::take_sql;
 use crate::run::latest_of;
 use crate::schedule::due_at;
 use crate::testing::sqlite;
-use crate::{SqlOptions, SqlStore};
+use crate::{SqlOptions, SqlQueue, SqlStore};
 
 mod countries {
     malecon_ports::country_contract!(super::sqlite().await);
@@ -110,6 +112,7 @@ async fn a_fresh_database_has_migrations_pending() {
             "m0005_tasks",
             "m0006_dogs",
             "m0007_activities",
+            "m0010_lost",
             "m0011_login_addresses"
         ]
     );
@@ -155,7 +158,7 @@ async fn a_claim_looks_only_at_runs_that_wait() {
     let db = sqlite().await.store.db.clone();
     let backend = db.get_database_backend();
     for lanes in [0, 2] {
-        let plan = plan(&db, Statement::from_string(backend, take_sql(backend, false, lanes))).await;
+        let plan = plan(&db, Statement::from_string(backend, take_sql(backend, lanes))).await;
         assert!(
             plan.iter().any(|step| step == "SEARCH runs USING COVERING INDEX runs_due (due_at<?)"),
             "{plan:?}"
@@ -297,4 +300,38 @@ async fn a_damaged_file_is_unavailable_and_said_to_be() {
     }
     assert!(damaged > 0 && store.is_corrupt(), "{damaged}");
     remove(&path);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_put_forward_makes_nobody_lose_what_is_under_way() {
+    let (hour, lease) = (Duration::from_secs(3_600), Duration::from_secs(60));
+    let db = sqlite().await;
+    // Two processes: one has claimed both runs, but is at one of them alone.
+    let (owner, other) = (db.store.queue(), db.store.queue());
+    let mut held = vec![];
+    for n in [1, 2] {
+        db.store.runs().add(&new_run(n)).await.unwrap();
+        held.push(owner.claim(&[], lease).await.unwrap().unwrap());
+    }
+    let claim = async |queue: &SqlQueue| queue.claim(&[], Duration::from_secs(2)).await.unwrap();
+    assert_eq!(claim(&other).await, None);
+    for queue in [&owner, &other] {
+        queue.steady.put_forward(hour);
+        assert_eq!(claim(queue).await, None, "the leases have not lapsed: the clock has jumped");
+    }
+    let [live, dead] = [&held[0], &held[1]].map(|run| RunLease { id: run.id, attempt: run.attempts });
+    assert_eq!(owner.renew(&live, lease).await.unwrap(), Hold::Held);
+    let next = loop {
+        if let Some(run) = claim(&other).await {
+            break run;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!((next.id, next.lost), (dead.id, 1), "what nobody has renewed since then");
+    let lease = RunLease { id: next.id, attempt: next.attempts };
+    assert_eq!(other.release(&[lease]).await.unwrap(), 1);
+    db.store.runs().cancel(next.id).await.unwrap();
+    assert_eq!((claim(&owner).await, claim(&other).await), (None, None));
+    let end = Next::Over(AttemptEnd::Succeeded);
+    assert!(owner.finish(&live, end, &Trace::default()).await.unwrap());
 }

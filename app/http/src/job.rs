@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use malecon::domain::{Attempt, AttemptEnd, Run, RunState};
+use malecon::domain::{Attempt, Run, RunState};
 use poem::Request;
 use poem_openapi::param::Path;
 use poem_openapi::{Object, OpenApi, Tags};
@@ -31,9 +31,9 @@ struct JobBody {
     kind: String,
     /// Where it stands: queued, running, succeeded, failed or cancelled.
     status: String,
-    /// Attempts that were begun.
+    /// Attempts that were begun, those that were lost or interrupted included.
     attempts: u32,
-    /// Attempts at most.
+    /// Attempts at most that were neither lost nor interrupted; a job is given up after 5 lost ones.
     max_attempts: u32,
     /// What it came to.
     result: Option<String>,
@@ -54,8 +54,6 @@ struct JobBody {
 impl JobBody {
     fn new(run: &Run, attempts: &[Attempt]) -> Self {
         let last = attempts.iter().rfind(|attempt| attempt.end.is_some());
-        let lost = last.filter(|attempt| attempt.end == Some(AttemptEnd::Lost));
-        let lost = lost.map(|_| "the process that was at it is gone".to_owned());
         Self {
             id: run.id.to_string(),
             kind: run.job.kind().name().to_owned(),
@@ -63,7 +61,7 @@ impl JobBody {
             attempts: run.attempts,
             max_attempts: run.max_attempts,
             result: last.and_then(|attempt| attempt.trace.result.clone()),
-            error: last.and_then(|attempt| attempt.trace.reason.clone()).or(lost),
+            error: last.and_then(Attempt::error),
             replayed_from: run.replayed_from.map(|id| id.to_string()),
             created_at: rfc3339(run.created_at),
             started_at: run.started_at.map(rfc3339),

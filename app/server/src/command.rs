@@ -4,6 +4,7 @@ mod backup;
 mod copy;
 mod people;
 mod serve;
+mod signals;
 mod small;
 mod tasks;
 
@@ -144,32 +145,43 @@ fn run() -> Result<(), (u8, Failure)> {
         _ => {}
     }
     let config = cli.config.resolve().map_err(usage)?;
+    // A log filter that makes no sense is a mistake of usage.
     logging::start(&config).map_err(usage)?;
+    execute(command, &config).map_err(|failure| (1, failure))
+}
+
+/// Does what a command says, as the process that it is: `serve` and `worker` go on until a signal ends them.
+///
+/// # Errors
+/// Whatever keeps the command from being done.
+pub fn execute(command: Command, config: &Config) -> Result<(), Failure> {
+    // A second start changes nothing.
+    logging::start(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| (1, Failure::of("no runtime can be started", error)))?;
+        .map_err(|error| Failure::of("no runtime can be started", error))?;
     let outcome = runtime.block_on(async {
         match command {
-            Command::Serve => serve::run(&config).await,
-            Command::Worker => serve::run_worker(&config).await,
-            Command::Migrate => small::migrate(&config).await,
-            Command::Sync => small::sync(&config).await,
-            Command::Export(export) => small::export(&config, &export).await,
+            Command::Serve => serve::run(config).await,
+            Command::Worker => serve::run_worker(config).await,
+            Command::Migrate => small::migrate(config).await,
+            Command::Sync => small::sync(config).await,
+            Command::Export(export) => small::export(config, &export).await,
             Command::Openapi { check } => small::openapi(check),
-            Command::User(command) => people::user(&config, command).await,
-            Command::Token(command) => people::token(&config, command).await,
-            Command::Tasks(command) => tasks::tasks(&config, command).await,
-            Command::Backup(target) => backup(&config, &target).await,
-            Command::Copy(target) => copy(&config, &target).await,
-            Command::Doctor => small::doctor(&config).await,
-            Command::Healthcheck { ready } => small::healthcheck(&config, ready).await,
+            Command::User(command) => people::user(config, command).await,
+            Command::Token(command) => people::token(config, command).await,
+            Command::Tasks(command) => tasks::tasks(config, command).await,
+            Command::Backup(target) => backup(config, &target).await,
+            Command::Copy(target) => copy(config, &target).await,
+            Command::Doctor => small::doctor(config).await,
+            Command::Healthcheck { ready } => small::healthcheck(config, ready).await,
             Command::Config | Command::Completions { .. } => Ok(()),
         }
     });
     // What still runs in the background must not keep an ended program.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-    outcome.map_err(|failure| (1, failure))
+    outcome
 }
 
 /// Puts the lines of `.env` into the environment, where they are not there yet, and tells which.

@@ -1,6 +1,7 @@
 //! Settings: flag, environment variable and `.env` line of one name. Nothing else reads the
 //! environment.
 
+mod connections;
 mod report;
 mod show;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use url::Url;
 
 use crate::Failure;
 
+pub use connections::Connections;
 pub use report::{Many, Perhaps, ReportFilter};
 pub(crate) use show::{check_names, show};
 
@@ -30,6 +32,10 @@ pub struct Config {
     /// Address and port to listen on
     #[arg(long, env = "MALECON_LISTEN", default_value = "127.0.0.1:8000", global = true)]
     pub listen: SocketAddr,
+
+    /// Connections.
+    #[command(flatten)]
+    pub connections: Connections,
 
     /// Database: sqlite://FILE?mode=rwc or postgres://USER:PASSWORD@HOST/NAME
     #[arg(

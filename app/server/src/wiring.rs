@@ -3,6 +3,7 @@
 mod memory;
 mod report;
 mod retry;
+mod spawn;
 mod upstream;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use malecon_upstream::{DogCeo, TargetOptions};
 
 pub use self::memory::in_memory;
 pub(crate) use self::retry::{Retry, START_TIMEOUT};
+pub use self::spawn::background;
 use self::upstream::{activity_source, chores, client, files, movie_source, options, source, targets};
 use crate::health::DependencyHealth;
 use crate::monitor;
@@ -186,7 +188,8 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
         sheet: Arc::new(Sheets::new()),
         clock: Arc::clone(&clock),
     };
-    let worker = WorkerPorts { queue: Arc::clone(&queue), clock: Arc::clone(&clock) };
+    let worker =
+        WorkerPorts { queue: Arc::clone(&queue), clock: Arc::clone(&clock), background: background() };
     let health = DependencyHealth::new(store.clone(), redis);
     let services = Services {
         countries,
@@ -210,6 +213,7 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
     let settings = WorkerSettings {
         workers: config.workers.into(),
         per_lane: config.per_host.into(),
+        grace: config.connections.grace,
         ..WorkerSettings::default()
     };
     let worker = Worker::new(worker, settings, handlers(&services));

@@ -158,7 +158,7 @@ impl ActivityService {
     fn outlook(&self, run: &Run, now: Instant) -> Option<Outlook> {
         let until = |at: Instant| (at - now).to_std().unwrap_or_default();
         let Some(ended_at) = run.ended_at else {
-            let failing = run.state == RunState::Queued && run.attempts > 0;
+            let failing = run.state == RunState::Queued && run.counted_attempts() > 0;
             return Some(Outlook { wait: until(run.due_at) + TYPICAL, failing });
         };
         let rest = until(ended_at + self.settings.rest);

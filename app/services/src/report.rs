@@ -189,7 +189,7 @@ impl ReportService {
         if now - run.created_at > WORTH {
             return Next::Over(AttemptEnd::Failed);
         }
-        Next::Again(jittered(BACKOFF, run.attempts, LONGEST_BACKOFF))
+        Next::Again(jittered(BACKOFF, run.counted_attempts(), LONGEST_BACKOFF))
     }
 }
 

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod tests;
+mod under_way;
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -10,13 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::{BoxFuture, Either, FutureExt, pending, select};
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::future::{Either, FutureExt, pending, select};
 use malecon_domain::{AttemptEnd, JobKind, Next, Run, Trace};
 use malecon_ports::{Clock, Hold, RepositoryError, RunLease, TaskQueue};
 
+use self::under_way::UnderWay;
 use crate::deadline::within;
-use crate::{ServiceError, activity};
+use crate::{Background, ServiceError, activity};
 
 /// How often one looks for runs that others have added, or that have become due.
 const POLL: Duration = Duration::from_millis(500);
@@ -26,6 +27,8 @@ const UNKNOWN_REST: Duration = Duration::from_secs(60);
 const STORE_REST: Duration = Duration::from_millis(500);
 /// How long a store may say nothing: then the connection to it is dead, and nobody knows.
 const STORE_LIMIT: Duration = Duration::from_secs(10);
+/// How long attempts that are cancelled may take to let go of what they hold.
+const LETTING_GO: Duration = Duration::from_secs(1);
 
 /// Does the work of one kind of job.
 #[async_trait]
@@ -48,6 +51,8 @@ pub struct WorkerPorts {
     pub queue: Arc<dyn TaskQueue>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Who drives attempts, each as a task of its own, so that none holds up another.
+    pub background: Background,
 }
 
 /// How much a [`Worker`] does at once.
@@ -62,11 +67,19 @@ pub struct WorkerSettings {
     /// How long an attempt is this worker's. It is renewed at a sixth of that; when a process dies,
     /// its runs are taken up by others after it.
     pub lease: Duration,
+    /// How long attempts under way may take when the worker is told to stop, before they are interrupted.
+    pub grace: Duration,
 }
 
 impl Default for WorkerSettings {
     fn default() -> Self {
-        Self { workers: 16, per_lane: 4, narrow: &[activity::LANE], lease: Duration::from_secs(30) }
+        Self {
+            workers: 16,
+            per_lane: 4,
+            narrow: &[activity::LANE],
+            lease: Duration::from_secs(30),
+            grace: Duration::from_secs(10),
+        }
     }
 }
 
@@ -76,44 +89,67 @@ impl Default for WorkerSettings {
 pub struct Worker {
     ports: WorkerPorts,
     settings: WorkerSettings,
-    handlers: HashMap<JobKind, Arc<dyn JobHandler>>,
+    handlers: Arc<HashMap<JobKind, Arc<dyn JobHandler>>>,
 }
 
 impl Worker {
     /// A worker that has its jobs done by these. One that nobody does waits for a worker that knows more.
     pub fn new(ports: WorkerPorts, settings: WorkerSettings, handlers: JobHandlers) -> Self {
-        Self { ports, settings, handlers: handlers.into_iter().collect() }
+        Self { ports, settings, handlers: Arc::new(handlers.into_iter().collect()) }
     }
 
-    /// Works until `stop` ends, and then ends what is under way. To drop it loses nothing either: what
-    /// it had taken up is taken up again when its leases have lapsed.
+    /// Works until `stop` ends. Then nothing new is begun, what is under way gets its grace, and what is
+    /// still under way after it is interrupted and handed back, for another worker to take up at once. To
+    /// drop it loses nothing either: what it had taken up is taken up again when its leases have lapsed.
     pub async fn work(&self, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
         let mut under_way = UnderWay::default();
-        loop {
-            if stop.as_mut().now_or_never().is_some() {
-                break;
-            }
-            let has_room = under_way.attempts.len() < self.settings.workers;
-            let (claimed, has_ended) = match has_room {
-                true => under_way.beside(self.claim(under_way.full(&self.settings))).await,
-                false => (None, false),
-            };
-            if let Some(run) = claimed {
-                under_way.begin(run.lane.clone(), self.see_through(run).boxed());
+        while stop.as_mut().now_or_never().is_none() {
+            under_way.note_ended();
+            let has_room = under_way.len() < self.settings.workers;
+            if has_room && let Some(run) = self.claim(under_way.full(&self.settings)).await {
+                self.begin(&mut under_way, run);
                 continue;
             }
-            if has_ended {
+            // Its lane may have been in the way.
+            if under_way.note_ended() {
                 continue;
             }
             let woken = async { if has_room { self.ports.queue.wait(POLL).await } else { pending().await } };
-            let (woken, ended) = (pin!(woken), pin!(under_way.end_one()));
+            let (woken, ended) = (pin!(woken), pin!(under_way.one_ended()));
             if let Either::Right(_) = select(select(woken, ended), stop.as_mut()).await {
                 break;
             }
         }
-        while !under_way.attempts.is_empty() {
-            under_way.end_one().await;
+        let grace = self.ports.clock.sleep(self.settings.grace);
+        select(pin!(under_way.all_ended()), grace).await;
+        self.hand_back(&mut under_way).await;
+    }
+
+    /// Goes about one attempt, as a task of its own.
+    fn begin(&self, under_way: &mut UnderWay, run: Run) {
+        let (worker, lease, lane) =
+            (self.clone(), RunLease { id: run.id, attempt: run.attempts }, run.lane.clone());
+        let attempt = under_way.begin(lease, lane, async move { worker.see_through(&run).await });
+        self.ports.background.run(attempt);
+    }
+
+    /// Interrupts what is under way, and lets others have it.
+    async fn hand_back(&self, under_way: &mut UnderWay) {
+        let leases = under_way.interrupt();
+        if leases.is_empty() {
+            return;
+        }
+        select(pin!(under_way.all_ended()), self.ports.clock.sleep(LETTING_GO)).await;
+        match self.ask(self.ports.queue.release(&leases)).await {
+            Ok(released) => tracing::warn!(
+                released,
+                "attempts were interrupted: their runs are queued again, and called with the same keys"
+            ),
+            Err(error) => tracing::error!(
+                error = &error as &dyn Error,
+                "attempts were interrupted; their runs are taken up again when their leases have lapsed"
+            ),
         }
     }
 
@@ -137,16 +173,15 @@ impl Worker {
         }
     }
 
-    /// One attempt from its claim to its end; the lane that is free then.
-    async fn see_through(&self, run: Run) -> String {
+    /// One attempt from its claim to its end.
+    async fn see_through(&self, run: &Run) {
         let lease = RunLease { id: run.id, attempt: run.attempts };
-        match self.hold(&lease, self.attempt(&run)).await {
-            Some((next, trace)) => self.finish(&run, &lease, next, &trace).await,
+        match self.hold(&lease, self.attempt(run)).await {
+            Some((next, trace)) => self.finish(run, &lease, next, &trace).await,
             None => {
                 tracing::warn!(run = %run.id, attempt = run.attempts, "an attempt was lost to another worker")
             }
         }
-        run.lane
     }
 
     async fn attempt(&self, run: &Run) -> (Next, Trace) {
@@ -210,51 +245,5 @@ impl Worker {
             }
         }
         tracing::warn!(run = %run.id, attempt = run.attempts, "an attempt ended too late to count");
-    }
-}
-
-/// Attempts under way, and whom they keep busy.
-#[derive(Default)]
-struct UnderWay<'a> {
-    attempts: FuturesUnordered<BoxFuture<'a, String>>,
-    lanes: HashMap<String, usize>,
-}
-
-impl<'a> UnderWay<'a> {
-    fn begin(&mut self, lane: String, attempt: BoxFuture<'a, String>) {
-        *self.lanes.entry(lane).or_default() += 1;
-        self.attempts.push(attempt);
-    }
-
-    /// Lanes with as many attempts as they may have.
-    fn full(&self, settings: &WorkerSettings) -> Vec<String> {
-        let most = |lane: &str| if settings.narrow.contains(&lane) { 1 } else { settings.per_lane };
-        let full = self.lanes.iter().filter(|(lane, count)| **count >= most(lane));
-        full.map(|(lane, _)| lane.clone()).collect()
-    }
-
-    /// Goes on until one has ended; for ever when there is none.
-    async fn end_one(&mut self) {
-        match self.attempts.next().await {
-            Some(lane) => {
-                if let Some(count) = self.lanes.get_mut(&lane) {
-                    *count -= 1;
-                }
-                self.lanes.retain(|_, count| *count > 0);
-            }
-            None => pending().await,
-        }
-    }
-
-    /// Goes on while that work is done; its outcome, and whether any attempt has ended.
-    async fn beside<T>(&mut self, work: impl Future<Output = T>) -> (T, bool) {
-        let mut work = pin!(work);
-        let mut has_ended = false;
-        loop {
-            match select(work.as_mut(), pin!(self.end_one())).await {
-                Either::Left((outcome, _)) => return (outcome, has_ended),
-                Either::Right(_) => has_ended = true,
-            }
-        }
     }
 }

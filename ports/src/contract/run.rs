@@ -37,13 +37,13 @@ macro_rules! run_contract {
             old_runs_are_removed,
             a_due_run_is_claimed_once,
             the_longest_due_comes_first,
-            a_named_run_is_claimed_alone,
             full_lanes_wait,
             a_lapsed_run_is_claimed_again,
-            a_run_without_attempts_left_is_failed,
+            a_lost_attempt_does_not_count,
             a_renewed_lease_goes_on,
             an_end_is_kept,
             a_retry_is_due_later,
+            a_run_is_handed_back,
             a_late_owner_changes_nothing,
             a_waiting_worker_is_woken,
         ]);
@@ -122,6 +122,8 @@ pub async fn a_run_is_kept_as_it_was_made(store: &impl TaskStore) {
             lane: new.lane,
             state: RunState::Queued,
             attempts: 0,
+            lost: 0,
+            interrupted: 0,
             max_attempts: new.max_attempts,
             once: new.once,
             replayed_from: new.replayed_from,
@@ -440,26 +442,6 @@ pub async fn old_runs_are_removed(store: &impl TaskStore) {
     the_run(store, 9).await;
 }
 
-/// Whoever has heard of a run needn't look for it.
-pub async fn a_named_run_is_claimed_alone(store: &impl TaskStore) {
-    let claim_one = async |n: u8, full: &[String]| {
-        let claimed = store.queue().claim_one(id(n), full, LONG).await.expect("claim");
-        claimed.map(|run| (run.id, run.state, run.attempts))
-    };
-    for n in [1, 2, 3] {
-        let delay = if n == 3 { LONG } else { Duration::ZERO };
-        add_run(store, &NewRun { delay, ..new_run(n) }).await;
-    }
-    let lane = the_run(store, 2).await.lane;
-    assert_eq!(claim_one(2, &[lane]).await, None, "its lane is full");
-    assert_eq!(claim_one(3, &[]).await, None, "it is not due");
-    assert_eq!(claim_one(9, &[]).await, None, "it is not there");
-    assert_eq!(claim_one(2, &[]).await, Some((id(2), RunState::Running, 1)));
-    assert_eq!(claim_one(2, &[]).await, None, "it is somebody's");
-    assert_eq!(attempts(store, 2).await.len(), 1);
-    assert_eq!(the_run(store, 1).await.state, RunState::Queued, "nobody asked for it");
-}
-
 /// Many want it, one gets it.
 pub async fn a_due_run_is_claimed_once(store: &impl TaskStore) {
     let ana = user(store, "ana").await;
@@ -562,25 +544,82 @@ pub async fn a_lapsed_run_is_claimed_again(store: &impl TaskStore) {
     assert_eq!(renew(store, &second, LONG).await, Hold::Held);
 }
 
-/// However its last attempt was lost.
-pub async fn a_run_without_attempts_left_is_failed(store: &impl TaskStore) {
-    for (n, most) in [(1, 1), (2, 2)] {
-        add_run(store, &NewRun { max_attempts: most, ..new_run(n) }).await;
-    }
+/// But what ends its workers again and again is given up.
+pub async fn a_lost_attempt_does_not_count(store: &impl TaskStore) {
+    add_run(store, &NewRun { max_attempts: 1, ..new_run(1) }).await;
     let mut claims = 0;
-    super::until("both are over", async || {
-        claims += usize::from(claim(store, SHORT).await.is_some());
-        the_run(store, 1).await.state.is_over() && the_run(store, 2).await.state.is_over()
+    super::until("it is given up", async || {
+        claims += u32::from(claim(store, SHORT).await.is_some());
+        the_run(store, 1).await.state.is_over()
     })
     .await;
-    assert_eq!(claims, 3);
-    for n in [1, 2] {
-        let run = the_run(store, n).await;
-        assert_eq!((run.state, run.attempts), (RunState::Failed, u32::from(n)));
-        assert!(run.ended_at.is_some_and(|end| Some(end) > run.started_at));
-        assert_eq!(ends(store, n).await, vec![Some(AttemptEnd::Lost); usize::from(n)]);
-    }
+    let run = the_run(store, 1).await;
+    assert_eq!((claims, run.attempts, run.lost), (Run::MAX_LOST, Run::MAX_LOST, Run::MAX_LOST));
+    assert_eq!((run.state, run.counted_attempts()), (RunState::Failed, 0));
+    assert!(run.ended_at.is_some_and(|end| Some(end) > run.started_at));
+    assert_eq!(ends(store, 1).await, vec![Some(AttemptEnd::Lost); Run::MAX_LOST as usize]);
+    assert!(attempts(store, 1).await.iter().all(|attempt| attempt.error().is_some()));
     assert_eq!((count(store).await, claim(store, LONG).await), ((0, 0), None));
+
+    add_run(store, &NewRun { max_attempts: 2, ..new_run(2) }).await;
+    claim(store, SHORT).await.expect("a run");
+    for (n, is_over) in [(2, false), (3, true)] {
+        let run = claim_next(store).await;
+        assert_eq!((run.attempts, run.lost, run.counted_attempts()), (n, 1, n - 1));
+        assert!(finish(store, &run, Next::Again(Duration::ZERO)).await);
+        assert_eq!(the_run(store, 2).await.state.is_over(), is_over);
+    }
+}
+
+/// By its owner, who has no time for it any more.
+pub async fn a_run_is_handed_back(store: &impl TaskStore) {
+    let release = async |runs: &[&Run]| {
+        let leases: Vec<_> = runs.iter().map(|run| lease(run)).collect();
+        store.queue().release(&leases).await.expect("release")
+    };
+    assert_eq!(release(&[]).await, 0);
+    for n in 1..=4 {
+        add_run(store, &NewRun { max_attempts: 1, ..new_run(n) }).await;
+    }
+    let mut runs = vec![];
+    for _ in 1..=3 {
+        runs.push(claim(store, LONG).await.expect("a run"));
+    }
+    let [first, second, third] = &runs[..] else { panic!("three runs") };
+    cancel(store, 2).await;
+    assert!(finish(store, third, Next::Over(AttemptEnd::Succeeded)).await);
+    let over = the_run(store, 3).await;
+    let nobodys = Run { attempts: 1, ..the_run(store, 4).await };
+    assert_eq!(release(&[third, first, second, &nobodys]).await, 2, "what is somebody's, and not over");
+
+    let run = the_run(store, 1).await;
+    assert_eq!((run.state, run.attempts, run.interrupted), (RunState::Queued, 1, 1));
+    assert_eq!((run.counted_attempts(), run.ended_at), (0, None));
+    let [attempt] = &attempts(store, 1).await[..] else { panic!("one attempt") };
+    assert!(attempt.error().is_some());
+    let cancelled = the_run(store, 2).await;
+    assert_eq!((cancelled.state, cancelled.ended_at.is_some()), (RunState::Cancelled, true));
+    assert_eq!(the_run(store, 3).await, over);
+    for n in [1, 2] {
+        assert_eq!(ends(store, n).await, [Some(AttemptEnd::Interrupted)]);
+    }
+    assert_eq!((the_run(store, 4).await.state, ends(store, 4).await), (RunState::Queued, vec![]));
+    assert_eq!(release(&[first, second, third]).await, 0, "they are nobody's now");
+    assert_eq!(renew(store, first, LONG).await, Hold::Lost);
+
+    // It is due at once, and however often this happens, its one attempt is left.
+    for interrupted in 1..=Run::MAX_LOST + 1 {
+        let mut again = claim(store, LONG).await.expect("a run");
+        while again.id != id(1) {
+            again = claim(store, LONG).await.expect("a run");
+        }
+        assert_eq!((again.attempts, again.interrupted), (interrupted + 1, interrupted));
+        assert_eq!(release(&[first]).await, 0, "an earlier attempt's lease");
+        assert_eq!(release(&[&again]).await, 1);
+    }
+    let last = claim(store, LONG).await.expect("a run");
+    assert!(finish(store, &last, Next::Again(Duration::ZERO)).await);
+    assert_eq!(the_run(store, 1).await.state, RunState::Failed);
 }
 
 /// Whoever renews it keeps it.
@@ -627,6 +666,7 @@ pub async fn an_end_is_kept(store: &impl TaskStore) {
         (AttemptEnd::Succeeded, RunState::Succeeded),
         (AttemptEnd::Failed, RunState::Failed),
         (AttemptEnd::Lost, RunState::Failed),
+        (AttemptEnd::Interrupted, RunState::Failed),
         (AttemptEnd::Cancelled, RunState::Cancelled),
     ];
     for ((trace, n), (end, state)) in traces.iter().zip(1..).zip(over.into_iter().cycle()) {
@@ -687,6 +727,7 @@ pub async fn a_late_owner_changes_nothing(store: &impl TaskStore) {
             assert!(!store.queue().finish(late, next, &trace).await.expect("finish"), "{late:?}");
             assert_eq!(store.queue().renew(late, LONG).await.expect("renew"), Hold::Lost, "{late:?}");
         }
+        assert_eq!(store.queue().release(std::slice::from_ref(late)).await.expect("release"), 0, "{late:?}");
         let after = (store.runs().find(late.id).await, store.runs().attempts(late.id).await);
         assert_eq!((after.0.expect("find"), after.1.expect("attempts")), before);
     };
@@ -717,13 +758,13 @@ pub async fn a_late_owner_changes_nothing(store: &impl TaskStore) {
     assert!(finish(store, &second, Next::Again(LONG)).await);
 
     add_run(store, &NewRun { max_attempts: 1, ..new_run(3) }).await;
-    let last = claim(store, SHORT).await.expect("a run");
-    super::until("the run is failed", async || {
-        assert_eq!(claim(store, LONG).await, None);
+    let mut last = None;
+    super::until("the run is given up", async || {
+        last = claim(store, SHORT).await.or(last.take());
         the_run(store, 3).await.state.is_over()
     })
     .await;
-    is_refused(&lease(&last)).await;
+    is_refused(&lease(&last.expect("a run"))).await;
 }
 
 /// By what is added while it waits, and by what was just before it did.

@@ -13,7 +13,7 @@ use malecon_crypto::XChaChaSealer;
 use malecon_http::Services;
 use malecon_memory::SystemClock;
 use malecon_server::schedule;
-use malecon_server::wiring::handlers;
+use malecon_server::wiring::{background, handlers};
 use malecon_upstream::{TargetOptions, Targets};
 use rstest::rstest;
 use tokio::task::JoinSet;
@@ -56,7 +56,7 @@ fn work(ground: &Ground, clock: Arc<dyn Clock>, tasks: &mut JoinSet<()>) {
     };
     let (service, jobs) = (TaskService::new(ports, None), JobService::new(jobs));
     let services = Services { tasks: service.clone(), jobs, ..ground.wired.services.clone() };
-    let queue = WorkerPorts { queue: Arc::new(store.queue()), clock };
+    let queue = WorkerPorts { queue: Arc::new(store.queue()), clock, background: background() };
     let settings = WorkerSettings { lease: Duration::from_secs(60), ..WorkerSettings::default() };
     let worker = Worker::new(queue, settings, handlers(&services));
     tasks.spawn(schedule::tick(service));

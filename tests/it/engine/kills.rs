@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use malecon::domain::{AttemptEnd, RunId, RunState};
+use malecon::domain::{AttemptEnd, Run, RunId, RunState};
 use reqwest::Method;
 use rstest::rstest;
 use serde_json::Value;
@@ -76,23 +76,25 @@ async fn whenever_a_process_is_killed_what_it_has_accepted_is_done(#[case] engin
 #[cfg_attr(not(postgres), ignore = "needs TEST_DATABASE_URL")]
 #[case::postgres(Engine::Postgres)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_kills_its_process_each_time_is_given_up_after_its_attempts(#[case] engine: Engine) {
+async fn a_run_that_kills_its_process_each_time_is_given_up_in_the_end(#[case] engine: Engine) {
     let (ground, deadly) = (Ground::new(engine).await, Target::start(|_| Answer::Held).await);
     let quick = Target::quick().await;
-    let poison = ground.run(ground.task(&deadly, 3, None).await).await;
-    for attempt in 1..=3 {
+    let poison = ground.run(ground.task(&deadly, 1, None).await).await;
+    let most = Run::MAX_LOST as usize;
+    for attempt in 1..=most {
         let mut process = ground.process(LEASE).await;
         deadly.reached(attempt).await;
         process.kill();
     }
     let mut process = ground.process(LEASE).await;
     let (run, attempts) = ground.over(&poison).await;
-    assert_eq!((run.state, attempts.len()), (RunState::Failed, 3));
+    assert_eq!((run.state, attempts.len()), (RunState::Failed, most));
     assert!(attempts.iter().all(|attempt| attempt.end == Some(AttemptEnd::Lost)), "{attempts:?}");
+    assert!(attempts[most - 1].error().unwrap().contains("crashed"), "and it says why");
     let next = ground.run(ground.task(&quick, 1, None).await).await;
     assert_eq!(ground.over(&next).await.0.state, RunState::Succeeded, "the next one is none the worse");
     assert!(process.lives());
-    assert_eq!(deadly.calls(), [(poison.id.to_string(), 3)].into());
+    assert_eq!(deadly.calls(), [(poison.id.to_string(), most)].into());
 }
 
 #[rstest]
@@ -108,7 +110,7 @@ async fn who_was_stopped_past_its_lease_changes_nothing_afterwards(#[case] engin
     let quick = Target::quick().await;
     let one = ["--workers", "1", "--per-host", "1"];
     let stopped = ground.process_with(&ground.url, &one, LEASE).await;
-    let run = ground.run(ground.task(&slow, 2, None).await).await;
+    let run = ground.run(ground.task(&slow, 1, None).await).await;
     slow.reached(1).await;
     stopped.pause();
 

@@ -11,7 +11,7 @@ use malecon::{Worker, WorkerPorts, WorkerSettings};
 use malecon_memory::SystemClock;
 use malecon_server::command::Cli;
 use malecon_server::listen::{self, Limits};
-use malecon_server::wiring::{Wired, handlers, wire};
+use malecon_server::wiring::{Wired, background, handlers, wire};
 use malecon_server::{Config, schedule};
 use serde_json::{Value, json};
 
@@ -106,7 +106,11 @@ pub fn config(flags: &[String]) -> Config {
 
 /// Takes up the runs of a database, as many at once as the settings say.
 pub fn worker(wired: &Wired, config: &Config, lease: Duration) -> Worker {
-    let ports = WorkerPorts { queue: Arc::clone(&wired.queue), clock: Arc::new(SystemClock) };
+    let ports = WorkerPorts {
+        queue: Arc::clone(&wired.queue),
+        clock: Arc::new(SystemClock),
+        background: background(),
+    };
     let settings = WorkerSettings {
         workers: config.workers.into(),
         per_lane: config.per_host.into(),

@@ -30,6 +30,8 @@ pub struct Model {
     pub ended_at: Option<i64>,
     pub lease_until: Option<i64>,
     pub job: String,
+    pub lost: i64,
+    pub interrupted: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -57,6 +59,8 @@ pub fn row(run: &NewRun, now: i64) -> Result<ActiveModel, RepositoryError> {
         ended_at: Set(None),
         lease_until: Set(None),
         job: Set(write(&JobJson::from(&run.job))?),
+        lost: Set(0),
+        interrupted: Set(0),
     })
 }
 
@@ -73,6 +77,8 @@ impl TryFrom<Model> for Run {
             lane: row.lane,
             state: named(&row.state, RunState::from_name(&row.state))?,
             attempts: count(row.attempts)?,
+            lost: count(row.lost)?,
+            interrupted: count(row.interrupted)?,
             max_attempts: count(row.max_attempts)?,
             once: once.map(|(key, fingerprint)| OnceKey { key, fingerprint }),
             replayed_from: row.replayed_from.as_deref().map(id).transpose()?,

@@ -126,7 +126,12 @@ const ATTEMPTS: body::Kind = body::Kind::Whole { least: 1, most: RetryRule::MOST
 const BACKOFF: body::Kind = body::Kind::Whole { least: 0, most: RetryRule::LONGEST_WAIT.as_millis() as i64 };
 
 const RETRY: &[Member] = &[
-    member("max_attempts", body::Kind::Maybe(&ATTEMPTS), false, "Attempts at most; 3 unless told"),
+    member(
+        "max_attempts",
+        body::Kind::Maybe(&ATTEMPTS),
+        false,
+        "Attempts at most that are neither lost nor interrupted; 3 unless told",
+    ),
     member(
         "backoff_ms",
         body::Kind::Maybe(&BACKOFF),
@@ -187,7 +192,8 @@ const SUCCESS: &[Member] = &[
         "body_regex",
         body::Kind::Maybe(&REGEX),
         false,
-        "A regular expression, in the syntax of Rust's regex, that the body of a success matches somewhere",
+        "A regular expression, in the syntax of Rust's regex, that the first 64 KiB of a success's body match somewhere; \
+         compiled it takes 64 KiB at most",
     ),
 ];
 

@@ -91,16 +91,17 @@ pub(crate) struct ResultBody {
     response: Option<ResponseBody>,
     /// Why there is no answer: blocked, invalid, dns, connect, tls, timeout, broken or redirect.
     error_kind: Option<String>,
-    /// Why it failed, in words.
+    /// Why it failed, in words; of an attempt that failed, was lost or interrupted it is always there.
     error: Option<String>,
 }
 
 impl From<&Attempt> for ResultBody {
-    fn from(Attempt { trace, .. }: &Attempt) -> Self {
+    fn from(attempt: &Attempt) -> Self {
+        let trace = &attempt.trace;
         Self {
             response: trace.received.as_ref().map(ResponseBody::from),
             error_kind: trace.fault.map(|fault| fault.name().to_owned()),
-            error: trace.reason.clone(),
+            error: attempt.error(),
         }
     }
 }
@@ -115,7 +116,8 @@ struct AttemptBody {
     started_at: String,
     /// When it ended, RFC 3339 UTC.
     ended_at: Option<String>,
-    /// How it ended: succeeded, failed, cancelled, or lost when its worker was gone.
+    /// How it ended: succeeded, failed or cancelled; lost when its worker was gone, or interrupted when its
+    /// worker was stopped: neither counts against max_attempts, and the call may have reached its target.
     outcome: Option<String>,
     /// What was sent.
     request: Option<RequestBody>,
@@ -145,7 +147,7 @@ struct RunBody {
     id: String,
     /// Where it stands: queued, running, succeeded, failed or cancelled.
     status: String,
-    /// Attempts at most.
+    /// Attempts at most that were neither lost nor interrupted; a run is given up after 5 lost ones.
     max_attempts: u32,
     /// The number of the run that it repeats.
     replayed_from: Option<String>,
@@ -181,7 +183,7 @@ struct RunRow {
     #[serde(flatten)]
     #[oai(flatten)]
     run: RunBody,
-    /// Attempts that were begun.
+    /// Attempts that were begun, those that were lost or interrupted included.
     attempts: u32,
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use malecon_sql::postgres_commands;
 
 use super::print;
-use super::serve::told_to_stop;
+use super::signals::Signals;
 use crate::{Config, Failure};
 
 /// Where a backup goes.
@@ -33,10 +33,10 @@ pub async fn backup(config: &Config, backup: &Backup) -> Result<(), Failure> {
         ))?;
         return Err(Failure::new("nothing was written: PostgreSQL is backed up with pg_dump"));
     }
+    let signals = Signals::hear()?;
     let bytes = tokio::select! {
         bytes = malecon_sql::backup(&config.database_url, file, *force) => bytes.map_err(failed)?,
-        stopped = told_to_stop() => {
-            stopped?;
+        () = signals.told() => {
             return Err(Failure::new("there is no backup: it was interrupted"));
         }
     };

@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use malecon::{ServiceError, Worker};
+use malecon::ServiceError;
 use malecon_http::HttpSettings;
 use malecon_sql::SqlStore;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::signals::Signals;
 use crate::listen::{self, Limits};
 use crate::wiring::{Wired, plans, wire};
 use crate::{Config, Failure, first, monitor, schedule};
@@ -30,7 +31,7 @@ impl Running {
 /// Work that goes on until it is told to stop, and what runs beside it.
 pub struct Working {
     stop: watch::Sender<bool>,
-    work: JoinHandle<()>,
+    work: Vec<JoinHandle<()>>,
     beside: Vec<JoinHandle<()>>,
     store: SqlStore,
 }
@@ -39,7 +40,9 @@ impl Working {
     /// Stops it: nothing new is begun, what is under way gets its grace.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
-        let _ = self.work.await;
+        for task in self.work {
+            let _ = task.await;
+        }
         for task in self.beside {
             task.abort();
         }
@@ -76,10 +79,11 @@ pub async fn start(config: &Config, limits: Limits) -> Result<Running, Failure> 
     let (stop, stopped) = watch::channel(false);
     let http = HttpSettings { stopping: Some(stopped.clone()), ..http };
     let app = malecon_http::app(services, http);
-    let work = tokio::spawn(async move {
-        let working = work(worker, stopped.clone(), limits.grace);
-        tokio::join!(listen::serve(listener, app, limits, told(stopped)), working);
-    });
+    // Each is a task of its own: what keeps one busy is nothing to the others.
+    let work = vec![
+        tokio::spawn(listen::serve(listener, app, limits, told(stopped.clone()))),
+        tokio::spawn(async move { worker.work(told(stopped)).await }),
+    ];
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), demo = config.demo, "listening");
     Ok(Running { address, working: Working { stop, work, beside, store } })
 }
@@ -101,7 +105,7 @@ pub async fn start_worker(config: &Config) -> Result<Working, Failure> {
         tokio::spawn(schedule::report(services.reports)),
     ];
     let (stop, stopped) = watch::channel(false);
-    let work = tokio::spawn(work(worker, stopped, Limits::default().grace));
+    let work = vec![tokio::spawn(async move { worker.work(told(stopped)).await })];
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "working");
     Ok(Working { stop, work, beside, store })
 }
@@ -109,19 +113,6 @@ pub async fn start_worker(config: &Config) -> Result<Working, Failure> {
 /// When it is told to stop.
 async fn told(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
-}
-
-/// Takes up runs until it is told to stop, and then ends what is under way, if that takes no longer
-/// than `grace`: what is cut off is taken up again after a restart.
-async fn work(worker: Worker, stop: watch::Receiver<bool>, grace: Duration) {
-    let too_late = async {
-        told(stop.clone()).await;
-        tokio::time::sleep(grace).await;
-    };
-    tokio::select! {
-        () = worker.work(told(stop.clone())) => {}
-        () = too_late => tracing::warn!("attempts were cut off; they are made again after a restart"),
-    }
 }
 
 /// Fills an empty store; when another process is at it, waits until it has.
@@ -140,9 +131,10 @@ async fn fill(countries: &malecon::CountryService) -> Result<(), Failure> {
 pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1024);
     let most = usize::try_from(files.saturating_sub(100)).unwrap_or(usize::MAX);
-    let limits = Limits::default();
+    let limits = Limits { grace: config.connections.grace, ..Limits::default() };
     let limits = Limits { connections: limits.connections.min(most.max(10)), ..limits };
-    let running = start(config, limits).await?;
+    let signals = Signals::hear()?;
+    let running = signals.unless_told(start(config, limits)).await?;
     if config.demo {
         let url = format!("http://{}", running.address);
         super::print(&format!(
@@ -154,7 +146,7 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
              Documentation: {url}/api/docs\n"
         ))?;
     }
-    told_to_stop().await?;
+    signals.told().await;
     tracing::info!("stopping");
     running.stop().await;
     Ok(())
@@ -162,21 +154,10 @@ pub(super) async fn run(config: &Config) -> Result<(), Failure> {
 
 /// Works until the process is told to stop.
 pub(super) async fn run_worker(config: &Config) -> Result<(), Failure> {
-    let working = start_worker(config).await?;
-    told_to_stop().await?;
+    let signals = Signals::hear()?;
+    let working = signals.unless_told(start_worker(config)).await?;
+    signals.told().await;
     tracing::info!("stopping");
     working.stop().await;
-    Ok(())
-}
-
-pub(super) async fn told_to_stop() -> Result<(), Failure> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let no_signals = |error| Failure::of("signals can't be heard", error);
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
     Ok(())
 }

@@ -7,9 +7,7 @@ use malecon::ports::{
     ActivityGateway, Cache, ChoreGateway, Clock, CountryGateway, FileGateway, Lock, MovieGateway,
     TargetGateway,
 };
-use malecon::{
-    Background, Breaker, FilePorts, FileService, FileSettings, ShieldPorts, ShieldSettings, ShieldedMovies,
-};
+use malecon::{Breaker, FilePorts, FileService, FileSettings, ShieldPorts, ShieldSettings, ShieldedMovies};
 use malecon_redis::RedisStore;
 use malecon_snapshot::Snapshot;
 use malecon_upstream::{
@@ -62,9 +60,7 @@ pub(super) fn movie_source(
         far: redis.map(|redis| Arc::new(redis.cache()) as Arc<dyn Cache>),
         lock: redis.map(|redis| Arc::new(redis.lock()) as Arc<dyn Lock>),
         clock: Arc::clone(clock),
-        background: Background::new(|work| {
-            tokio::spawn(work);
-        }),
+        background: super::background(),
     };
     let settings = ShieldSettings {
         ttl: config.cache_ttl,

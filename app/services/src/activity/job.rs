@@ -48,7 +48,7 @@ impl JobHandler for Fetch {
         }
         match ports.source.fetch(&stored.country.cca2).await {
             Ok(batch) => self.keep(country, state.count, batch).await,
-            Err(error) => Ok(failed(self.after(&error, run.attempts), chain(&error))),
+            Err(error) => Ok(failed(self.after(&error, run.counted_attempts()), chain(&error))),
         }
     }
 }

@@ -336,7 +336,11 @@ async fn a_worker_asks_for_one_country_at_a_time() {
     for code in ["pe", "br"] {
         wait(service.look(code).await.map(|found| found.freshness));
     }
-    let ports = WorkerPorts { queue: Arc::new(bench.store.clone()), clock: bench.clock.clone() };
+    let ports = WorkerPorts {
+        queue: Arc::new(bench.store.clone()),
+        clock: bench.clock.clone(),
+        background: crate::task::tests::bench::background(),
+    };
     let handlers = vec![(JobKind::Activities, service.handler())];
     let worker = Worker::new(ports, WorkerSettings::default(), handlers);
     let work = tokio::spawn(async move { worker.work(std::future::pending()).await });

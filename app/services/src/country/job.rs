@@ -26,7 +26,8 @@ struct Mirror(CountryService);
 impl JobHandler for Mirror {
     async fn attempt(&self, run: &Run) -> Result<(Next, Trace), ServiceError> {
         let failed = Next::Over(AttemptEnd::Failed);
-        let again = if run.attempts < ATTEMPTS { Next::Again(backoff(run.attempts)) } else { failed };
+        let made = run.counted_attempts();
+        let again = if made < ATTEMPTS { Next::Again(backoff(made)) } else { failed };
         let report = match self.0.sync_unattended().await {
             Ok(report) => report,
             Err(ServiceError::Conflict { detail, .. }) => {

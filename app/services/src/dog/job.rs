@@ -82,5 +82,5 @@ fn again(run: &Run, who: &str, error: &GatewayError) -> (Next, Trace) {
         GatewayError::Refused(_) => format!("{who} refuses{cause}"),
         GatewayError::Malformed(_) => format!("{who} answers what makes no sense{cause}"),
     };
-    (Next::Again(backoff(run.attempts).max(asked)), Trace::of_failure(reason))
+    (Next::Again(backoff(run.counted_attempts()).max(asked)), Trace::of_failure(reason))
 }

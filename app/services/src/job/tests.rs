@@ -5,7 +5,7 @@ use malecon_memory::{ManualClock, MemoryTasks};
 use malecon_ports::{RunLease, TaskQueue};
 
 use super::*;
-use crate::task::tests::bench::{Bench, SECOND, draft};
+use crate::task::tests::bench::{Bench, SECOND, background, draft};
 use crate::{Worker, WorkerPorts, WorkerSettings};
 
 fn service(store: &MemoryTasks, clock: &Arc<ManualClock>) -> JobService {
@@ -76,7 +76,11 @@ async fn a_job_that_nobody_does_waits() {
     let bench = Bench::new().await;
     let jobs = service(&bench.store, &bench.clock);
     let run = jobs.add_unattended(&jobs.draft(Job::Report, None)).await.unwrap();
-    let ports = WorkerPorts { queue: Arc::new(bench.store.clone()), clock: bench.clock.clone() };
+    let ports = WorkerPorts {
+        queue: Arc::new(bench.store.clone()),
+        clock: bench.clock.clone(),
+        background: background(),
+    };
     let worker = Worker::new(ports, WorkerSettings::default(), vec![(JobKind::Call, bench.tasks.handler())]);
     let stop = async {
         while jobs.ports.runs.find(run.id).await.unwrap().unwrap().attempts == 0 {

@@ -50,8 +50,8 @@ impl JobHandler for Caller {
         add_key(&mut sent.headers, run);
         let answer = self.targets.call(&call).await;
         let (next, reason) = match &answer {
-            Ok(received) => self.judge(config, run.attempts, received),
-            Err(error) => (after_fault(config, run.attempts, error), Some(error.reason.clone())),
+            Ok(received) => self.judge(config, run.counted_attempts(), received),
+            Err(error) => (after_fault(config, run.counted_attempts(), error), Some(error.reason.clone())),
         };
         let (received, fault) = match answer {
             Ok(received) => (Some(received), None),

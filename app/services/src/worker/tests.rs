@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::task::tests::bench::{Bench, Reply, SECOND, answer, draft, header, status};
+use crate::task::tests::bench::{Bench, Reply, SECOND, answer, background, draft, header, status};
 
 /// A worker at work.
 struct AtWork {
@@ -262,6 +262,69 @@ async fn a_worker_that_is_told_to_stop_ends_what_is_under_way() {
 }
 
 #[tokio::test]
+async fn what_takes_longer_than_its_grace_is_handed_to_another_worker_and_not_counted() {
+    let mut work = at_work(WorkerSettings::default()).await;
+    work.bench.target.will([Reply::Hang, status(200)]);
+    let mut draft = draft("http://a/");
+    draft.config.retry.max_attempts = 1;
+    let id = work.execute(draft).await;
+    drop(work.stop.take());
+    settle().await;
+    work.turn(SECOND * 9).await;
+    assert_eq!(work.run(id).await.0, RunState::Running, "it has a second left");
+    work.turn(SECOND).await;
+    assert!(work.work.is_finished());
+    let (state, attempts) = work.run(id).await;
+    assert_eq!((state, attempts[0].end), (RunState::Queued, Some(AttemptEnd::Interrupted)));
+
+    let next = work.bench.worker(WorkerSettings::default());
+    tokio::spawn(async move { next.work(std::future::pending()).await });
+    settle().await;
+    let (state, attempts) = work.run(id).await;
+    assert_eq!((state, attempts.len()), (RunState::Succeeded, 2), "at once");
+    let calls = work.bench.target.calls.lock().unwrap();
+    assert_eq!((calls.len(), &calls[0].headers), (2, &calls[1].headers), "with the same key");
+}
+
+/// Does nothing but panic, for one lane.
+struct Panics;
+
+#[async_trait::async_trait]
+impl JobHandler for Panics {
+    async fn attempt(&self, run: &Run) -> Result<(Next, Trace), ServiceError> {
+        assert!(!run.lane.starts_with("mad"), "this attempt is mad");
+        Ok((Next::Over(AttemptEnd::Succeeded), Trace::default()))
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_panics_takes_nobody_along_and_is_given_up_in_the_end() {
+    let bench = Bench::new().await;
+    let queue = Arc::new(bench.store.clone());
+    let ports = WorkerPorts { queue, clock: bench.clock.clone(), background: background() };
+    let settings = WorkerSettings { workers: 1, ..WorkerSettings::default() };
+    let worker = Worker::new(ports, settings, vec![(JobKind::Call, Arc::new(Panics))]);
+    let work = tokio::spawn(async move { worker.work(std::future::pending()).await });
+    let mut runs = vec![];
+    for url in ["http://mad/", "http://a/"] {
+        let task = bench.tasks.add(&bench.ana, draft(url)).await.unwrap();
+        runs.push(bench.tasks.execute(&bench.ana, task.id, None).await.unwrap().id);
+        settle().await;
+    }
+    let state = async |id| bench.store.find(id).await.unwrap().unwrap().state;
+    assert_eq!((state(runs[0]).await, state(runs[1]).await), (RunState::Running, RunState::Succeeded));
+    for _ in 0..Run::MAX_LOST * 31 {
+        bench.clock.advance(SECOND);
+        settle().await;
+    }
+    assert_eq!(state(runs[0]).await, RunState::Failed);
+    let attempts = bench.store.attempts(runs[0]).await.unwrap();
+    assert_eq!(attempts.len(), Run::MAX_LOST as usize);
+    assert!(attempts.last().unwrap().error().unwrap().contains("crashed"));
+    assert!(!work.is_finished());
+}
+
+#[tokio::test]
 async fn a_worker_that_died_is_followed_by_another() {
     let work = at_work(WorkerSettings::default()).await;
     work.bench.target.will([Reply::Hang, status(200)]);
@@ -308,8 +371,11 @@ async fn over(
         kept.lock().unwrap().push(next);
         finished.lock().unwrap().pop_front().unwrap_or(Ok(true))
     });
-    let ports =
-        WorkerPorts { queue: Arc::new(Patient(queue, bench.clock.clone())), clock: bench.clock.clone() };
+    let ports = WorkerPorts {
+        queue: Arc::new(Patient(queue, bench.clock.clone())),
+        clock: bench.clock.clone(),
+        background: background(),
+    };
     let worker = Worker::new(ports, WorkerSettings::default(), vec![(JobKind::Call, bench.tasks.handler())]);
     tokio::spawn(async move { worker.work(std::future::pending()).await });
     settle().await;
@@ -325,21 +391,16 @@ impl TaskQueue for Patient {
         self.0.claim(full, lease).await
     }
 
-    async fn claim_one(
-        &self,
-        id: RunId,
-        full: &[String],
-        lease: Duration,
-    ) -> Result<Option<Run>, RepositoryError> {
-        self.0.claim_one(id, full, lease).await
-    }
-
     async fn renew(&self, lease: &RunLease, time: Duration) -> Result<Hold, RepositoryError> {
         self.0.renew(lease, time).await
     }
 
     async fn finish(&self, lease: &RunLease, next: Next, trace: &Trace) -> Result<bool, RepositoryError> {
         self.0.finish(lease, next, trace).await
+    }
+
+    async fn release(&self, leases: &[RunLease]) -> Result<u64, RepositoryError> {
+        self.0.release(leases).await
     }
 
     async fn wait(&self, most: Duration) {

@@ -14,7 +14,7 @@ use malecon_ports::{
     CallError, Clock, NewUser, Sealer, SecretError, SigningKey, TargetGateway, UserRepository, UserWrite,
 };
 
-use crate::{TaskPorts, TaskService, Worker, WorkerPorts, WorkerSettings};
+use crate::{Background, TaskPorts, TaskService, Worker, WorkerPorts, WorkerSettings};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
@@ -151,7 +151,7 @@ impl Bench {
     }
 
     pub fn worker(&self, settings: WorkerSettings) -> Worker {
-        let ports = WorkerPorts { queue: Arc::new(self.store.clone()), clock: self.clock.clone() };
+        let ports = WorkerPorts { queue: Arc::new(self.store.clone()), clock: self.clock.clone(), background: background() };
         Worker::new(ports, settings, vec![(JobKind::Call, self.tasks.handler())])
     }
 }
@@ -173,6 +173,13 @@ fn service(
         clock,
     };
     TaskService::new(ports, key)
+}
+
+/// Each as a task of its own.
+pub(crate) fn background() -> Background {
+    Background::new(|work| {
+        tokio::spawn(work);
+    })
 }
 
 async fn user(users: &MemoryUsers, (name, role): (&str, Role), clock: &ManualClock) -> Principal {

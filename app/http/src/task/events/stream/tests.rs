@@ -29,6 +29,8 @@ fn run() -> Run {
         lane: String::new(),
         state: RunState::Running,
         attempts: 2,
+        lost: 0,
+        interrupted: 0,
         max_attempts: 3,
         once: None,
         replayed_from: None,
