@@ -11,6 +11,7 @@ mod outages;
 mod process;
 mod program;
 mod races;
+mod regexes;
 mod schedules;
 mod stops;
 mod target;

@@ -308,6 +308,7 @@ async fn a_worker_takes_up_runs_without_the_api() {
 #[case(json!({"config": {"retry": {"on_timeout": "yes"}}}), &["/config/retry/on_timeout"])]
 #[case(json!({"config": {"success": {"status": [], "body_regex": 7}}}), &["/config/success/status", "/config/success/body_regex"])]
 #[case(json!({"config": {"success": {"body_regex": "("}}}), &["/config/success/body_regex"])]
+#[case(json!({"config": {"success": {"body_regex": "[01]*1[01]{9000}[2-9a-z]"}}}), &["/config/success/body_regex"])]
 #[tokio::test(flavor = "multi_thread")]
 async fn every_mistake_is_pointed_at(#[case] mistake: Value, #[case] pointers: &[&str]) {
     let (target, malecon) = start().await;

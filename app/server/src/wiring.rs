@@ -32,7 +32,7 @@ use malecon_upstream::{DogCeo, TargetOptions};
 
 pub use self::memory::in_memory;
 pub(crate) use self::retry::{Retry, START_TIMEOUT};
-pub use self::spawn::background;
+pub use self::spawn::{background, offload};
 use self::upstream::{activity_source, chores, client, files, movie_source, options, source, targets};
 use crate::health::DependencyHealth;
 use crate::monitor;
@@ -155,6 +155,7 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
         sealer: Arc::new(XChaChaSealer),
         keys: Arc::new(store.seal_keys()),
         clock: Arc::clone(&clock),
+        offload: offload(),
     };
     let tasks = TaskService::new(tasks, given_key.clone());
     let jobs = JobPorts {

@@ -1,6 +1,7 @@
 //! Integration tasks: what users want called, and the runs of it.
 
 mod call;
+mod pattern;
 mod seal;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -25,6 +26,7 @@ use self::call::Caller;
 pub(crate) use self::seal::Seals;
 use self::watch::Watch;
 pub use self::watch::{RunEvent, RunEventKind};
+use crate::Offload;
 use crate::error::{Fault, ServiceError};
 use crate::job::run_id;
 use crate::token::hex;
@@ -54,6 +56,8 @@ pub struct TaskPorts {
     pub keys: Arc<dyn KeyRepository>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Who matches the regular expressions of users.
+    pub offload: Offload,
 }
 
 /// Keeps users' integration tasks, and makes runs of them, for a [`Worker`](crate::Worker) to take
@@ -85,8 +89,8 @@ impl TaskService {
 
     /// Who sees runs of tasks through, for a [`Worker`](crate::Worker).
     pub fn handler(&self) -> Arc<dyn JobHandler> {
-        let TaskPorts { targets, clock, .. } = &self.ports;
-        Arc::new(Caller { targets: Arc::clone(targets), clock: Arc::clone(clock), seals: self.seals.clone() })
+        let TaskPorts { targets, clock, offload, .. } = self.ports.clone();
+        Arc::new(Caller { targets, clock, seals: self.seals.clone(), offload })
     }
 
     /// One page of the caller's tasks.
@@ -328,6 +332,17 @@ impl TaskService {
         })
     }
 
+    async fn regex_fault(&self, config: &TaskConfig) -> Option<Fault> {
+        let regex = config.success.body_regex.clone();
+        let regex = regex.filter(|regex| regex.chars().count() <= TaskConfig::LONGEST_REGEX)?;
+        let compiled = self.ports.offload.run(move || pattern::compile(&regex).map(drop)).await;
+        let error = match compiled {
+            Some(compiled) => pattern::told(&compiled.err()?),
+            None => "this regular expression takes too long to compile".to_owned(),
+        };
+        Some(Fault::new("config/success/body_regex", error))
+    }
+
     /// The draft with its secrets sealed, if nothing is wrong with it.
     async fn checked(
         &self,
@@ -335,11 +350,7 @@ impl TaskService {
         present: Option<&TaskConfig>,
     ) -> Result<TaskDraft, ServiceError> {
         let mut faults: Vec<Fault> = draft.faults().into_iter().map(Fault::from).collect();
-        if let Some(regex) = &draft.config.success.body_regex
-            && let Err(error) = call::compile(regex)
-        {
-            faults.push(Fault::new("config/success/body_regex", error.to_string()));
-        }
+        faults.extend(self.regex_fault(&draft.config).await);
         if !faults.iter().any(|fault| fault.member == "config/base_url") {
             match self.ports.targets.judge(&draft.config.base_url).await {
                 // A name may have an address by the time of the run.

@@ -13,7 +13,7 @@ use malecon_crypto::XChaChaSealer;
 use malecon_http::Services;
 use malecon_memory::SystemClock;
 use malecon_server::schedule;
-use malecon_server::wiring::{background, handlers};
+use malecon_server::wiring::{background, handlers, offload};
 use malecon_upstream::{TargetOptions, Targets};
 use rstest::rstest;
 use tokio::task::JoinSet;
@@ -53,6 +53,7 @@ fn work(ground: &Ground, clock: Arc<dyn Clock>, tasks: &mut JoinSet<()>) {
         sealer: Arc::new(XChaChaSealer),
         keys: Arc::new(store.seal_keys()),
         clock: Arc::clone(&clock),
+        offload: offload(),
     };
     let (service, jobs) = (TaskService::new(ports, None), JobService::new(jobs));
     let services = Services { tasks: service.clone(), jobs, ..ground.wired.services.clone() };

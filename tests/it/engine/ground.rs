@@ -89,9 +89,14 @@ impl Ground {
 
     /// What such a task does.
     pub fn config(target: &Target, max_attempts: u32, schedule: Option<Schedule>) -> TaskConfig {
+        Self::config_of(target.url(), max_attempts, schedule)
+    }
+
+    /// The same of another target.
+    pub fn config_of(base_url: String, max_attempts: u32, schedule: Option<Schedule>) -> TaskConfig {
         let retry = RetryRule { max_attempts, backoff: Duration::ZERO, ..RetryRule::default() };
         TaskConfig {
-            base_url: target.url(),
+            base_url,
             method: HttpMethod::Get,
             payload: None,
             headers: vec![],

@@ -107,6 +107,7 @@ pub fn in_memory() -> Result<Services, Failure> {
                 sealer: Arc::new(XChaChaSealer),
                 keys: Arc::new(users.clone()),
                 clock: Arc::clone(&clock),
+                offload: super::offload(),
             },
             None,
         ),

@@ -9,18 +9,18 @@ use malecon_domain::{
     AttemptEnd, Call, CallFault, HeaderText, Job, Next, Received, RetryRule, Run, Sent, TaskConfig, Trace,
 };
 use malecon_ports::{CallError, Clock, TargetGateway};
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
-use super::Seals;
-use crate::ServiceError;
+use super::{Seals, pattern};
 use crate::job::jittered;
 use crate::worker::JobHandler;
+use crate::{Offload, ServiceError};
 
 /// Tells a target which calls are one (draft-ietf-httpapi-idempotency-key-header).
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
-/// Memory that a compiled regular expression may take.
-const REGEX_BYTES: usize = 1024 * 1024;
+/// Why an attempt fails whose regular expression is too much work.
+const REGEX_TIMEOUT: &str = "regex_timeout: the task's success.body_regex takes too long on this answer";
 
 /// Calls what tasks say.
 #[derive(Clone)]
@@ -28,6 +28,7 @@ pub(crate) struct Caller {
     pub targets: Arc<dyn TargetGateway>,
     pub clock: Arc<dyn Clock>,
     pub seals: Seals,
+    pub offload: Offload,
 }
 
 #[async_trait]
@@ -41,16 +42,18 @@ impl JobHandler for Caller {
             Ok(call) => call,
             Err(name) => {
                 let reason = format!("the secret in the header {name} can't be read; set it again");
-                let trace =
-                    Trace { reason: Some(reason), fault: Some(CallFault::Invalid), ..Trace::default() };
-                return Ok((Next::Over(AttemptEnd::Failed), trace));
+                return Ok(invalid(reason));
             }
+        };
+        let regex = match self.regex(config).await {
+            Ok(regex) => regex,
+            Err(reason) => return Ok(invalid(reason)),
         };
         let mut sent = shown(config);
         add_key(&mut sent.headers, run);
         let answer = self.targets.call(&call).await;
         let (next, reason) = match &answer {
-            Ok(received) => self.judge(config, run.counted_attempts(), received),
+            Ok(received) => self.judge(config, run.counted_attempts(), received, regex).await,
             Err(error) => (after_fault(config, run.counted_attempts(), error), Some(error.reason.clone())),
         };
         let (received, fault) = match answer {
@@ -86,20 +89,36 @@ impl Caller {
         }))
     }
 
-    fn judge(&self, config: &TaskConfig, attempt: u32, received: &Received) -> (Next, Option<String>) {
+    /// What a success matches, or why that can't be told.
+    async fn regex(&self, config: &TaskConfig) -> Result<Option<Regex>, String> {
+        let Some(regex) = config.success.body_regex.clone() else { return Ok(None) };
+        match self.offload.run(move || pattern::compile(&regex)).await {
+            Some(compiled) => compiled.map(Some).map_err(|error| pattern::told_later(&error)),
+            None => Err(REGEX_TIMEOUT.to_owned()),
+        }
+    }
+
+    async fn judge(
+        &self,
+        config: &TaskConfig,
+        attempt: u32,
+        received: &Received,
+        regex: Option<Regex>,
+    ) -> (Next, Option<String>) {
         let status = received.status;
         let succeeds = match &config.success.status {
             Some(wanted) => wanted.contains(&status),
             None => (200..=299).contains(&status),
         };
         if succeeds {
-            return match &config.success.body_regex {
-                Some(regex) if !matches(regex, &received.body) => {
-                    let reason = "the body is not what the task calls a success";
-                    (Next::Over(AttemptEnd::Failed), Some(reason.to_owned()))
-                }
-                _ => (Next::Over(AttemptEnd::Succeeded), None),
+            let Some(regex) = regex else { return (Next::Over(AttemptEnd::Succeeded), None) };
+            let body = received.body.clone();
+            let reason = match self.offload.run(move || pattern::matches(&regex, &body)).await {
+                Some(true) => return (Next::Over(AttemptEnd::Succeeded), None),
+                Some(false) => "the body is not what the task calls a success",
+                None => REGEX_TIMEOUT,
             };
+            return (Next::Over(AttemptEnd::Failed), Some(reason.to_owned()));
         }
         let again = match &config.retry.on_status {
             Some(statuses) => statuses.contains(&status),
@@ -125,6 +144,12 @@ impl Caller {
         };
         Some(wanted.min(RetryRule::LONGEST_WAIT))
     }
+}
+
+/// Over before anything was sent.
+fn invalid(reason: String) -> (Next, Trace) {
+    let trace = Trace { reason: Some(reason), fault: Some(CallFault::Invalid), ..Trace::default() };
+    (Next::Over(AttemptEnd::Failed), trace)
 }
 
 fn after_fault(config: &TaskConfig, attempt: u32, error: &CallError) -> Next {
@@ -162,13 +187,4 @@ fn add_key(headers: &mut Vec<(String, String)>, run: &Run) {
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(IDEMPOTENCY_KEY)) {
         headers.push((IDEMPOTENCY_KEY.to_owned(), run.id.to_string()));
     }
-}
-
-/// The regular expression, compiled. Matching takes linear time.
-pub(super) fn compile(regex: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(regex).size_limit(REGEX_BYTES).dfa_size_limit(REGEX_BYTES).build()
-}
-
-fn matches(regex: &str, body: &[u8]) -> bool {
-    compile(regex).is_ok_and(|regex| regex.is_match(&String::from_utf8_lossy(body)))
 }

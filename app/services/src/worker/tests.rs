@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::Offload;
 use crate::task::tests::bench::{Bench, Reply, SECOND, answer, background, draft, header, status};
 
 /// A worker at work.
@@ -322,6 +323,28 @@ async fn an_attempt_that_panics_takes_nobody_along_and_is_given_up_in_the_end() 
     assert_eq!(attempts.len(), Run::MAX_LOST as usize);
     assert!(attempts.last().unwrap().error().unwrap().contains("crashed"));
     assert!(!work.is_finished());
+}
+
+#[tokio::test]
+async fn a_regex_that_is_too_large_or_takes_too_long_fails_its_run_and_says_so() {
+    let bench = Bench::new().await;
+    let too_large = "[01]*1[01]{9000}[2-9a-z]";
+    for (service, regex, reason) in [
+        (bench.tasks.clone(), too_large, "regex_too_large: "),
+        (bench.with_offload(Offload::new(|_| Box::pin(async {}))), "ok", "regex_timeout: "),
+    ] {
+        let mut stored = draft("http://a/");
+        stored.config.success.body_regex = Some(regex.to_owned());
+        let task = bench.tasks.add(&bench.ana, draft("http://a/")).await.unwrap();
+        let made = bench.tasks.execute(&bench.ana, task.id, None).await.unwrap();
+        // As one that was kept before there was a limit.
+        let run = Run { job: malecon_domain::Job::Call(stored.config), ..made };
+        let (next, trace) = service.handler().attempt(&run).await.unwrap();
+        assert_eq!(next, Next::Over(AttemptEnd::Failed));
+        let told = trace.reason.unwrap();
+        assert!(told.starts_with(reason), "{told}");
+    }
+    assert_eq!(bench.target.asked(), 0, "nothing was sent");
 }
 
 #[tokio::test]

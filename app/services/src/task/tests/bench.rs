@@ -14,7 +14,7 @@ use malecon_ports::{
     CallError, Clock, NewUser, Sealer, SecretError, SigningKey, TargetGateway, UserRepository, UserWrite,
 };
 
-use crate::{Background, TaskPorts, TaskService, Worker, WorkerPorts, WorkerSettings};
+use crate::{Background, Offload, TaskPorts, TaskService, Worker, WorkerPorts, WorkerSettings};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
@@ -145,13 +145,24 @@ impl Bench {
         service(&self.store, &self.users, self.clock.clone(), &self.target, key)
     }
 
+    /// The same, where regular expressions are matched like this.
+    pub fn with_offload(&self, offload: Offload) -> TaskService {
+        let ports =
+            TaskPorts { offload, ..ports(&self.store, &self.users, self.clock.clone(), &self.target) };
+        TaskService::new(ports, None)
+    }
+
     /// The same, by another clock; the store keeps its own.
     pub fn with_clock(&self, clock: Arc<dyn Clock>) -> TaskService {
         service(&self.store, &self.users, clock, &self.target, None)
     }
 
     pub fn worker(&self, settings: WorkerSettings) -> Worker {
-        let ports = WorkerPorts { queue: Arc::new(self.store.clone()), clock: self.clock.clone(), background: background() };
+        let ports = WorkerPorts {
+            queue: Arc::new(self.store.clone()),
+            clock: self.clock.clone(),
+            background: background(),
+        };
         Worker::new(ports, settings, vec![(JobKind::Call, self.tasks.handler())])
     }
 }
@@ -163,7 +174,11 @@ fn service(
     target: &Arc<Target>,
     key: Option<SigningKey>,
 ) -> TaskService {
-    let ports = TaskPorts {
+    TaskService::new(ports(store, users, clock, target), key)
+}
+
+fn ports(store: &MemoryTasks, users: &MemoryUsers, clock: Arc<dyn Clock>, target: &Arc<Target>) -> TaskPorts {
+    TaskPorts {
         tasks: Arc::new(store.clone()),
         runs: Arc::new(store.clone()),
         schedules: Arc::new(store.clone()),
@@ -171,8 +186,11 @@ fn service(
         sealer: Arc::new(Glass),
         keys: Arc::new(users.clone()),
         clock,
-    };
-    TaskService::new(ports, key)
+        offload: Offload::new(|work| {
+            work();
+            Box::pin(async {})
+        }),
+    }
 }
 
 /// Each as a task of its own.
