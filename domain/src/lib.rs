@@ -36,7 +36,7 @@ pub use run::{
 };
 pub use schedule::{InvalidSchedule, Overlap, Rhythm, Schedule};
 pub use sourced::{Freshness, Sourced};
-pub use target::{AllowList, InvalidAllowList, is_public};
+pub use target::{AllowList, InvalidAllowList, InvalidNetwork, Networks, is_public};
 pub use task::{
     Call, CallFault, DueTask, Header, HeaderText, HttpMethod, Payload, Received, RetryRule, Sent,
     SuccessRule, Task, TaskConfig, TaskDraft, TaskFault, TaskQuery, TaskSortKey,

@@ -1,9 +1,12 @@
 //! Where calls may go: which addresses are public, and which others a deployment allows.
 
+mod networks;
 #[cfg(test)]
 mod tests;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+pub use networks::{InvalidNetwork, Networks};
 
 /// Addresses with a common beginning of so many bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
