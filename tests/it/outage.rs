@@ -28,7 +28,7 @@ impl Health for Panics {
 #[tokio::test]
 async fn a_panic_in_a_handler_is_one_500_problem() {
     let services = Services { health: Arc::new(Panics), ..in_memory().unwrap() };
-    let client = TestClient::new(malecon_http::app(services, Default::default()));
+    let client = TestClient::new(malecon_http::app(services, Default::default())).default_header("host", "x");
     let response = client.get("/health/ready").send().await;
     response.assert_status(poem::http::StatusCode::INTERNAL_SERVER_ERROR);
     response.assert_content_type("application/problem+json");

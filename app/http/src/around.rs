@@ -59,6 +59,10 @@ impl AroundApi {
     #[oai(path = "/health/ready", method = "get", operation_id = "showReadiness")]
     async fn ready(&self, request: &Request) -> Result<Ready<HealthBody>, Problem> {
         Query::read(request, &[])?;
+        if self.settings.draining.as_ref().is_some_and(|draining| *draining.borrow()) {
+            let stopping = Map::from_iter([("serving".to_owned(), json!("unavailable"))]);
+            return self.health(request, "unavailable", stopping);
+        }
         let mut checks = self.services.health.checks().await;
         let held = self.services.countries.held().await;
         let filled = held.is_ok_and(|held| !held.countries.is_empty());

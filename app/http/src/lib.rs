@@ -7,6 +7,7 @@ mod activity;
 mod around;
 mod auth;
 mod body;
+mod client;
 mod country;
 mod document;
 mod dog;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use poem::endpoint::BoxEndpoint;
 use poem::{EndpointExt, Response, Route};
 
+pub use client::ClientAddress;
 pub use country::parse_filter;
 pub use document::openapi_yaml;
 pub use services::{Check, Health, HttpSettings, Services};

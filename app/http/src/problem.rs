@@ -6,6 +6,7 @@ mod tests;
 use std::error::Error;
 use std::time::Duration;
 
+use malecon::ports::SecretError;
 use malecon::{Fault, Lack, ServiceError};
 use poem::error::{MethodNotAllowedError, NotFoundError, ResponseError};
 use poem::http::{HeaderValue, StatusCode, header};
@@ -97,6 +98,12 @@ impl Problem {
     pub fn fields_required() -> Self {
         let detail = "'fields' query not specified or you're requesting more than 10 fields";
         Self::new(StatusCode::BAD_REQUEST, FIELDS_REQUIRED, detail)
+    }
+
+    /// What lies behind it, when it is a fault of ours or of what we depend on, and so is to be logged.
+    pub fn failure(&self) -> Option<Box<str>> {
+        let is_fault = self.cause.is_some() || self.status == StatusCode::INTERNAL_SERVER_ERROR;
+        is_fault.then(|| self.cause.clone().unwrap_or_default())
     }
 
     pub fn with_code(self, code: &'static str) -> Self {
@@ -223,10 +230,14 @@ impl From<ServiceError> for Problem {
                 let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", detail);
                 Self { retry_after: Some(*retry_after), ..problem }
             }
-            ServiceError::Unavailable { what, lack, retry_after, .. } => {
+            ServiceError::Unavailable { what, lack, retry_after, source } => {
                 let (status, code, words) = lacking(*lack);
                 let problem = Self::new(status, code, format!("{what} {words}"));
-                Self { retry_after: Some(*retry_after), cause: Some(chain(&error)), ..problem }
+                // What is not there yet, and too many at once, are no faults to be logged.
+                let is_usual = matches!(lack, Lack::NotReady(_) | Lack::NotConfigured(_))
+                    || matches!(source.downcast_ref(), Some(SecretError::Busy));
+                let cause = (!is_usual).then(|| chain(&error));
+                Self { retry_after: Some(*retry_after), cause, ..problem }
             }
             ServiceError::Internal(_) => Self { cause: Some(chain(&error)), ..Self::internal() },
         }

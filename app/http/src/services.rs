@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use malecon::domain::Zone;
+use malecon::domain::{Networks, Zone};
 use malecon::{
     ActivityService, Answers, CountryService, DogService, FileService, JobService, Meter, MovieService,
     ReportService, TaskService, TokenService, UserService,
@@ -83,6 +83,11 @@ pub struct HttpSettings {
     pub body_timeout: Duration,
     /// Becomes true when the server is told to stop, which ends answers that have no end of their own.
     pub stopping: Option<watch::Receiver<bool>>,
+    /// Becomes true before that, when the server is not to be sent any more requests: it answers those
+    /// that come, and says that it is not ready.
+    pub draining: Option<watch::Receiver<bool>>,
+    /// Proxies whose `X-Forwarded-For` names the client.
+    pub trusted_proxies: Networks,
 }
 
 impl Default for HttpSettings {
@@ -94,6 +99,8 @@ impl Default for HttpSettings {
             max_body: 1024 * 1024,
             body_timeout: Duration::from_secs(30),
             stopping: None,
+            draining: None,
+            trusted_proxies: Networks::default(),
         }
     }
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::auth::{Caller, number};
 use crate::body::{Body, Kind, Member};
+use crate::client::ClientAddress;
 use crate::listing::{Neighbours, PAGE, PAGE_SIZE, page, page_of};
 use crate::problem::Problem;
 use crate::query::{self, Param, Query};
@@ -150,8 +151,7 @@ impl TokenApi {
     async fn log_in(&self, request: &Request, body: Bytes) -> Result<Written<PairBody, Changed>, Problem> {
         let body = Body::read(request, &body, LOGIN)?;
         let [email, password] = ["email", "password"].map(|name| body.text(name).unwrap_or_default());
-        let address = request.remote_addr().as_socket_addr().map(std::net::SocketAddr::ip);
-        let pair = self.0.tokens.login(&email, &password, address).await?;
+        let pair = self.0.tokens.login(&email, &password, ClientAddress::on(request)).await?;
         Written::there(&PairBody::from(pair))
     }
 

@@ -2,6 +2,7 @@
 //! headers, HEAD and OPTIONS, logs and metrics.
 
 mod cors;
+mod host;
 mod ids;
 mod meters;
 mod routes;
@@ -15,10 +16,11 @@ use http_body::Body as _;
 use http_body_util::combinators::BoxBody;
 use malecon::Answers;
 use poem::http::header;
-use poem::http::{HeaderValue, Method, StatusCode, Uri, uri};
+use poem::http::{HeaderValue, Method, StatusCode, Uri, Version, uri};
 use poem::{Endpoint, IntoResponse, Request, Response, Result};
 
 use crate::auth::{Metered, authenticate};
+use crate::client::ClientAddress;
 use crate::file::is_passed_on;
 use crate::lane::{Lane, Route};
 use crate::problem::{NOWHERE, Problem};
@@ -59,6 +61,7 @@ impl<E: Endpoint> Wall<E> {
         &self,
         mut request: Request,
         head: bool,
+        client: Option<ClientAddress>,
         metered: &mut Option<Metered>,
     ) -> Result<Response, Problem> {
         if request.method() == Method::OPTIONS {
@@ -75,6 +78,9 @@ impl<E: Endpoint> Wall<E> {
             return Ok(response);
         }
         *metered = Some(Metered::on(&mut request));
+        if let Some(client) = client {
+            request.extensions_mut().insert(client);
+        }
         if let Some(response) = self.lane.answer_known(&request, self.answers.now())
             && let Some(token) = bearer(&request)
         {
@@ -144,6 +150,9 @@ impl<E: Endpoint> Endpoint for Wall<E> {
     async fn call(&self, mut request: Request) -> Result<Response> {
         let begun = Instant::now();
         let id = self.ids.of(&request);
+        let client = ClientAddress::of(&request, &self.settings.trusted_proxies);
+        let meant = host::check(&request);
+        let is_http1 = request.version() < Version::HTTP_2;
         trim_slash(&mut request);
         let method = request.method().clone();
         let uri = request.uri().clone();
@@ -151,14 +160,15 @@ impl<E: Endpoint> Endpoint for Wall<E> {
         let share = self.cors.share(&request);
 
         let mut metered = None;
-        let outcome = if share.is_preflight {
-            Ok(share.preflight())
-        } else {
-            self.answer(request, head, &mut metered).await
+        let is_misdirected = meant.is_err();
+        let outcome = match meant {
+            Err(problem) => Err(problem),
+            Ok(()) if share.is_preflight => Ok(share.preflight()),
+            Ok(()) => self.answer(request, head, client, &mut metered).await,
         };
-        let mut cause = None;
+        let mut failure = None;
         let mut response = outcome.unwrap_or_else(|problem| {
-            cause.clone_from(&problem.cause);
+            failure = problem.failure();
             let mut response = problem.respond(&id, uri.path().starts_with("/v3.1"));
             let allow =
                 (problem.status == StatusCode::METHOD_NOT_ALLOWED).then(|| self.routes.allowed(uri.path()));
@@ -173,10 +183,14 @@ impl<E: Endpoint> Endpoint for Wall<E> {
             None => self.routes.name(uri.path()),
         };
         self.meters.record(&method, route, status.as_u16(), elapsed);
-        tracing::debug!(%method, path = uri.path(), status = status.as_u16(), ?elapsed, request_id = %id, "answered");
-        if status.is_server_error() {
-            let reason = cause.unwrap_or_default();
-            tracing::warn!(%method, path = uri.path(), status = status.as_u16(), ?elapsed, request_id = %id, reason, "failed");
+        let from = client.map(|client| tracing::field::display(client.0));
+        tracing::debug!(%method, path = uri.path(), status = status.as_u16(), ?elapsed, client = from, request_id = %id, "answered");
+        if let Some(reason) = failure {
+            tracing::warn!(%method, path = uri.path(), status = status.as_u16(), ?elapsed, client = from, request_id = %id, reason, "failed");
+        }
+        if is_misdirected && is_http1 {
+            // What follows on this connection may be read differently by whom it came through.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         share.mark(response.headers_mut());
         if let Some(metered) = metered {

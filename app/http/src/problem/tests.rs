@@ -29,3 +29,22 @@ async fn a_quota_that_is_exceeded_tells_its_limit() {
     let other = ServiceError::Conflict { code: "email_taken", detail: String::new(), limit: None };
     assert_eq!(told(other).await, ("email_taken".to_owned(), None), "nothing else has one");
 }
+
+#[test]
+fn what_is_usual_is_no_failure_to_be_logged() {
+    let lacking = |lack, source: SecretError| ServiceError::Unavailable {
+        what: "it",
+        lack,
+        retry_after: Duration::from_secs(1),
+        source: std::sync::Arc::new(source),
+    };
+    let failure = |error: ServiceError| Problem::from(error).failure();
+    let broken = || SecretError::Failed("on purpose".into());
+    assert!(failure(lacking(Lack::NotReady("activities_not_ready"), broken())).is_none());
+    assert!(failure(lacking(Lack::NotConfigured("tmdb_not_configured"), broken())).is_none());
+    assert!(failure(lacking(Lack::Ours, SecretError::Busy)).is_none(), "too many logins at once");
+    assert!(failure(lacking(Lack::Ours, broken())).unwrap().contains("on purpose"));
+    assert!(failure(lacking(Lack::Upstream, broken())).is_some());
+    assert!(failure(ServiceError::NotFound).is_none());
+    assert!(Problem::internal().failure().is_some());
+}
