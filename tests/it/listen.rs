@@ -1,16 +1,76 @@
 //! The server against slow, endless and hostile clients.
 
+mod caps;
+mod frames;
+mod hosts;
+mod proxies;
+mod silent;
+mod stop;
+mod strangers;
+
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use malecon_server::listen::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::support::{ADMIN, Malecon, shared};
 
+/// How long something may take that is at once; a busy machine is slower.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 async fn impatient() -> Malecon {
-    let limits = Limits { header_timeout: Duration::from_millis(300), ..Limits::default() };
+    let quick = Duration::from_millis(300);
+    with(Limits { header_timeout: quick, idle_timeout: quick, ..Limits::default() }).await
+}
+
+async fn with(limits: Limits) -> Malecon {
     Malecon::with(&["--demo", "--database-url", "sqlite::memory:"], limits).await
+}
+
+/// All that the server says until it closes, which it must, also by a reset.
+async fn rest(stream: &mut TcpStream) -> Vec<u8> {
+    let mut rest = vec![];
+    let _ =
+        tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("the server closes it");
+    rest
+}
+
+/// The answer to these bytes, after which the server closes.
+async fn answer_to(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    String::from_utf8(rest(&mut stream).await).unwrap()
+}
+
+/// A connection from another of this machine's own addresses.
+async fn from(source: &str, address: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{source}:0").parse().unwrap()).unwrap();
+    socket.connect(address).await.unwrap()
+}
+
+/// A connection with a request under way: its body does not come.
+async fn at_work(source: &str, address: SocketAddr) -> TcpStream {
+    let mut stream = from(source, address).await;
+    let head =
+        "POST /api/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+/// The status of an answer on a connection that stays open.
+async fn status(stream: &mut TcpStream) -> u16 {
+    let mut head = vec![];
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(tokio::time::timeout(PATIENCE, stream.read_u8()).await.expect("an answer").unwrap());
+    }
+    let head = String::from_utf8(head).unwrap();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+    let mut body = vec![0; length.parse().unwrap()];
+    stream.read_exact(&mut body).await.unwrap();
+    head.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -91,6 +91,14 @@ fn describe() {
         "When the last sync of countries ended"
     );
     metrics::describe_gauge!("malecon_sync_last_rejected", "Records that the last sync rejected");
+    metrics::describe_counter!(
+        "malecon_connections_closed_total",
+        "Connections that ended, by reason: ended, broken, header_timeout, idle, evicted, stopped"
+    );
+    metrics::describe_counter!(
+        "malecon_connections_refused_total",
+        "Connections that were not taken, by reason: full, address, system"
+    );
     metrics::describe_gauge!("malecon_up", "Whether a part that we depend on answers, by part");
     metrics::gauge!("malecon_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
 }

@@ -222,6 +222,7 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
         cors_origins: config.cors_origins.clone(),
         open_metrics: config.demo,
         metrics_token: config.metrics_token.clone(),
+        trusted_proxies: config.connections.trusted_proxies.clone(),
         ..HttpSettings::default()
     };
     Ok(Wired { services, http, store, source, queue, tickets, worker, health })

@@ -19,11 +19,16 @@ pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
     working: Working,
+    draining: watch::Sender<bool>,
+    drain: Duration,
 }
 
 impl Running {
-    /// Stops it: no new connections, requests and attempts under way get their grace.
+    /// Stops it: it says that it is not ready for a while; then there are no new connections, and requests
+    /// and attempts under way get their grace.
     pub async fn stop(self) {
+        let _ = self.draining.send(true);
+        tokio::time::sleep(self.drain).await;
         self.working.stop().await;
     }
 }
@@ -77,15 +82,17 @@ pub async fn start(config: &Config, limits: Limits) -> Result<Running, Failure> 
         tokio::spawn(schedule::report(services.reports.clone())),
     ];
     let (stop, stopped) = watch::channel(false);
-    let http = HttpSettings { stopping: Some(stopped.clone()), ..http };
+    let (draining, drained) = watch::channel(false);
+    let http = HttpSettings { stopping: Some(stopped.clone()), draining: Some(drained), ..http };
     let app = malecon_http::app(services, http);
+    let drain = limits.drain;
     // Each is a task of its own: what keeps one busy is nothing to the others.
     let work = vec![
         tokio::spawn(listen::serve(listener, app, limits, told(stopped.clone()))),
         tokio::spawn(async move { worker.work(told(stopped)).await }),
     ];
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), demo = config.demo, "listening");
-    Ok(Running { address, working: Working { stop, work, beside, store } })
+    Ok(Running { address, working: Working { stop, work, beside, store }, draining, drain })
 }
 
 /// Starts what takes up runs of integration tasks, and keeps their schedules, without the API.
@@ -130,9 +137,7 @@ async fn fill(countries: &malecon::CountryService) -> Result<(), Failure> {
 /// Serves until the process is told to stop.
 pub(super) async fn run(config: &Config) -> Result<(), Failure> {
     let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1024);
-    let most = usize::try_from(files.saturating_sub(100)).unwrap_or(usize::MAX);
-    let limits = Limits { grace: config.connections.grace, ..Limits::default() };
-    let limits = Limits { connections: limits.connections.min(most.max(10)), ..limits };
+    let limits = Limits::of(config, usize::try_from(files).unwrap_or(usize::MAX));
     let signals = Signals::hear()?;
     let running = signals.unless_told(start(config, limits)).await?;
     if config.demo {

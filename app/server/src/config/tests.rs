@@ -122,3 +122,24 @@ fn a_report_that_makes_no_sense_is_refused_at_start() {
     assert!(refused(&["--report-to", "a@example.com", "--keep-runs", "1h"]).contains("MALECON_KEEP_RUNS"));
     assert!(parse(&["--keep-runs", "1h"]).is_ok());
 }
+
+#[test]
+fn connections_have_caps_proxies_and_an_end() {
+    let connections = |flags: &[&str]| parse(flags).map(|config| config.connections);
+    let defaults = connections(&[]).unwrap();
+    assert_eq!((defaults.max_connections, defaults.max_connections_per_address), (10_000, None));
+    assert_eq!((defaults.drain, defaults.grace), (Duration::ZERO, Duration::from_secs(10)));
+    assert!(defaults.trusted_proxies.is_empty());
+    let flags = ["--max-connections", "50", "--max-connections-per-address", "5", "--drain", "15s"];
+    let more = ["--grace", "1m", "--trusted-proxies", "10.0.0.0/8, ::1"];
+    let told = connections(&[&flags[..], &more[..]].concat()).unwrap();
+    assert_eq!((told.max_connections, told.max_connections_per_address), (50, Some(5)));
+    assert_eq!((told.drain, told.grace), (Duration::from_secs(15), Duration::from_secs(60)));
+    assert!(told.trusted_proxies.contains("10.9.9.9".parse().unwrap()));
+    for blank in ["--max-connections-per-address", "--trusted-proxies"] {
+        assert!(parse(&[blank, ""]).is_ok(), "{blank}: what compose.yaml passes on when nothing is set");
+    }
+    assert!(parse(&["--max-connections", "0"]).is_err());
+    assert!(parse(&["--max-connections-per-address", "0"]).unwrap_err().contains("from 1"));
+    assert!(parse(&["--trusted-proxies", "proxy.internal"]).unwrap_err().contains("10.1.0.0/16"));
+}
