@@ -13,7 +13,7 @@ pub const SETTINGS: u8 = 4;
 pub const PING: u8 = 6;
 pub const GOAWAY: u8 = 7;
 pub const WINDOW_UPDATE: u8 = 8;
-const ACK: u8 = 1;
+pub const ACK: u8 = 1;
 
 pub struct Frame {
     pub kind: u8,

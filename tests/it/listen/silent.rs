@@ -6,7 +6,7 @@ use malecon_server::listen::Limits;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::frames::{AUTHORITY, GOAWAY, Http2, PING, PREFACE, SETTINGS, WINDOW_UPDATE};
+use super::frames::{ACK, AUTHORITY, GOAWAY, Http2, PING, PREFACE, SETTINGS, WINDOW_UPDATE};
 use super::{PATIENCE, rest, status, with};
 
 /// Heads have little time, and connections that are kept have very much.
@@ -68,9 +68,13 @@ async fn chatter(mut http2: Http2) -> bool {
         http2.send(PING, 0, 0, b"12345678").await;
         http2.send(WINDOW_UPDATE, 0, 0, &1u32.to_be_bytes()).await;
         http2.send(SETTINGS, 0, 0, &[]).await;
-        // Each ping and each settings frame has an answer.
-        let Some(frame) = http2.next().await else { return said_goaway };
-        said_goaway |= frame.kind == GOAWAY;
+        // Both have an answer. The server's own pings get theirs as well.
+        let mut answers = 0;
+        while answers < 2 {
+            let Some(frame) = http2.next().await else { return said_goaway };
+            said_goaway |= frame.kind == GOAWAY;
+            answers += u32::from([PING, SETTINGS].contains(&frame.kind) && frame.flags & ACK != 0);
+        }
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert!(begun.elapsed() < PATIENCE, "it is still open");
     }
