@@ -11,7 +11,9 @@ mod strangers;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use malecon_server::listen::Limits;
+use malecon_http::HttpSettings;
+use malecon_server::listen::{self, Limits};
+use malecon_server::wiring::in_memory;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -174,4 +176,35 @@ async fn a_stopped_server_finishes_what_is_under_way() {
     stopping.await.unwrap();
     assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 200"));
     assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn connections_are_accepted_while_the_task_that_serves_is_stuck() {
+    let listener = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = malecon_http::app(in_memory().unwrap(), HttpSettings::default());
+    let (free, freed) = std::sync::mpsc::channel::<()>();
+    let (stuck, is_stuck) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let serving = listen::serve(listener, app, Limits::default(), std::future::pending());
+        // Somebody who does not give way, as a search in a long text does not.
+        let selfish = async move {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let _ = stuck.send(());
+            let _ = freed.recv();
+        };
+        tokio::join!(serving, selfish)
+    });
+    is_stuck.await.unwrap();
+    // On a busy server somebody always looks after what the system has to tell; here somebody must.
+    let busy = tokio::spawn(async {
+        loop {
+            tokio::task::yield_now().await;
+        }
+    });
+    let answer =
+        answer_to(address, b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    busy.abort();
+    free.send(()).unwrap();
 }

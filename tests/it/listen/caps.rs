@@ -1,13 +1,13 @@
 //! More connections than there may be.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use malecon_server::listen::Limits;
 use reqwest::StatusCode;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::{at_work, from, rest, status, with};
+use super::{PATIENCE, at_work, from, rest, status, with};
 use crate::support::Client;
 
 async fn asks(stream: &mut TcpStream) -> u16 {
@@ -106,5 +106,39 @@ async fn when_all_are_at_work_the_next_one_waits_and_is_then_refused() {
     rest(&mut working[0]).await;
     working[1].write_all(b"{}").await.unwrap();
     assert_eq!(status(&mut working[1]).await, 422);
+    malecon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_its_answers_slowly_loses_its_place_when_there_is_none_left() {
+    let limits = Limits {
+        header_timeout: Duration::from_millis(500),
+        connections: 1,
+        connections_per_address: 1,
+        ..Limits::default()
+    };
+    let malecon = with(limits).await;
+    let address = malecon.client.address;
+    let mut slow = from("127.0.0.2", address).await;
+    // More than the system keeps on its way, none of which is read.
+    let request = "GET /v3.1/all?fields=name,altSpellings,flags,languages HTTP/1.1\r\nHost: x\r\n\r\n";
+    let asks_much = request.repeat(500);
+    slow.write_all(asks_much.as_bytes()).await.unwrap();
+    slow.peek(&mut [0]).await.unwrap();
+    tokio::time::sleep(BEGUN).await;
+    let begun = Instant::now();
+    loop {
+        let mut other = from("127.0.0.3", address).await;
+        let request = b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        let _ = other.write_all(request).await;
+        if rest(&mut other).await.starts_with(b"HTTP/1.1 200") {
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE, "the slow one keeps its place");
+    }
+    let taken = rest(&mut slow).await;
+    assert!(taken.starts_with(b"HTTP/1.1 200"));
+    let answers = taken.windows(15).filter(|part| part == b"HTTP/1.1 200 OK").count();
+    assert!(answers < 500, "it was cut off");
     malecon.stop().await;
 }

@@ -34,7 +34,7 @@ async fn nobody_without_a_token_can_make_a_warning() {
         .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
         .with_writer(move || writer.clone())
         .finish();
-    let _guard = tracing_subscriber::util::SubscriberInitExt::set_default(subscriber);
+    let _guard = tracing::subscriber::set_default(subscriber);
     let limits = Limits {
         header_timeout: Duration::from_millis(300),
         idle_timeout: Duration::from_millis(300),

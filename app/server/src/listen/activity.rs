@@ -40,7 +40,8 @@ pub(super) struct Activity {
     is_http2: AtomicBool,
     /// Whether the client does not take what we have to say.
     is_blocked: AtomicBool,
-    /// When that was first so since there was no request under way; 0 if it was not.
+    /// When that was first so since the last request that began when nothing was left to be taken; 0 if it
+    /// was not.
     blocked_at: AtomicU64,
     order: AtomicU8,
     waker: AtomicWaker,
@@ -75,7 +76,7 @@ impl Activity {
 
     /// The whole head of a request has come.
     pub fn begin(self: &Arc<Self>) -> RequestUnderWay {
-        if self.requests.fetch_add(1, Ordering::AcqRel) == 0 {
+        if self.requests.fetch_add(1, Ordering::AcqRel) == 0 && !self.is_blocked.load(Ordering::Relaxed) {
             self.blocked_at.store(0, Ordering::Relaxed);
         }
         self.head.store(0, Ordering::Relaxed);
