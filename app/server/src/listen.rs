@@ -76,14 +76,15 @@ impl Default for Limits {
     }
 }
 
-/// Files that are open beside connections: databases, logs, what we call ourselves.
+/// Files that are open beside connections: databases, logs; and what each attempt of a run calls has two.
 const OTHER_FILES: usize = 100;
 
 impl Limits {
     /// What the settings say, for a system that lets us open so many files.
     pub fn of(config: &Config, files: usize) -> Self {
         let told = &config.connections;
-        let possible = files.saturating_sub(OTHER_FILES).max(10);
+        let others = (OTHER_FILES + 2 * usize::from(config.workers)).min(files / 2);
+        let possible = (files - others).max(10);
         let connections = usize::try_from(told.max_connections).unwrap_or(usize::MAX).min(possible);
         if i64::try_from(connections).is_ok_and(|possible| possible < i64::from(told.max_connections)) {
             tracing::info!(
@@ -281,11 +282,11 @@ fn answer(
     local: SocketAddr,
     remote: SocketAddr,
 ) -> impl Future<Output = Result<hyper::Response<Body>, Infallible>> + use<> {
-    let under_way = activity.begin();
+    let under_way = activity.begin(request.version());
     async move {
         let request =
             Request::from((request, LocalAddr(local.into()), RemoteAddr(remote.into()), Scheme::HTTP));
         let response: hyper::Response<_> = app.get_response(request).await.into();
-        Ok(response.map(|body| Answer { body, _request: under_way }))
+        Ok(response.map(|body| Answer::new(body, under_way)))
     }
 }

@@ -93,7 +93,7 @@ fn describe() {
     metrics::describe_gauge!("malecon_sync_last_rejected", "Records that the last sync rejected");
     metrics::describe_counter!(
         "malecon_connections_closed_total",
-        "Connections that ended, by reason: ended, broken, header_timeout, idle, evicted, stopped"
+        "Connections that ended, by reason: ended, broken, header_timeout, write_timeout, idle, evicted, stopped"
     );
     metrics::describe_counter!(
         "malecon_connections_refused_total",

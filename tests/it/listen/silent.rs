@@ -105,3 +105,20 @@ async fn a_request_that_takes_long_is_not_idle() {
     assert_eq!(status(&mut stream).await, 422);
     malecon.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wants_nothing_of_an_answer_over_http2_has_its_time() {
+    let limits = Limits {
+        header_timeout: Duration::from_millis(500),
+        write_timeout: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let malecon = with(limits).await;
+    let mut http2 = Http2::connect(malecon.client.address).await;
+    // SETTINGS_INITIAL_WINDOW_SIZE is 0: the head of the answer comes, and no body ever.
+    http2.send(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]).await;
+    http2.get(1, "/health/live", AUTHORITY).await;
+    assert_eq!(http2.status(1).await, 0x88);
+    assert!(chatter(http2).await, "GOAWAY");
+    malecon.stop().await;
+}

@@ -6,6 +6,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use super::*;
 use crate::command::Cli;
+use crate::listen::Limits;
 
 fn parse(args: &[&str]) -> Result<Config, String> {
     let matches =
@@ -139,6 +140,13 @@ fn connections_have_caps_proxies_and_an_end() {
     for blank in ["--max-connections-per-address", "--trusted-proxies"] {
         assert!(parse(&[blank, ""]).is_ok(), "{blank}: what compose.yaml passes on when nothing is set");
     }
+    let limits = |flags: &[&str], files| {
+        let limits = Limits::of(&parse(flags).unwrap(), files);
+        (limits.connections, limits.connections_per_address)
+    };
+    assert_eq!(limits(&["--workers", "16"], 1_000_000), (10_000, 5_000));
+    assert_eq!(limits(&["--workers", "16"], 1_132), (1_000, 500), "files bound them");
+    assert_eq!(limits(&flags, 1_000_000), (50, 5));
     assert!(parse(&["--max-connections", "0"]).is_err());
     assert!(parse(&["--max-connections-per-address", "0"]).unwrap_err().contains("from 1"));
     assert!(parse(&["--trusted-proxies", "proxy.internal"]).unwrap_err().contains("10.1.0.0/16"));

@@ -1,15 +1,18 @@
 //! What one connection is doing, as its task, its requests and whoever needs its place see it.
 
-use std::pin::Pin;
-use std::sync::Arc;
+mod answer;
+
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
-use hyper::body::{Body, Frame, SizeHint};
+use hyper::Version;
 
 use super::Limits;
+pub(super) use answer::{Answer, RequestUnderWay};
 
 /// What a connection is told from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +46,10 @@ pub(super) struct Activity {
     /// When that was first so since the last request that began when nothing was left to be taken; 0 if it
     /// was not.
     blocked_at: AtomicU64,
+    /// Since when each answer of HTTP/2 has been waiting for the client to want more of it, by its number:
+    /// that is said by stream, so that the connection itself is never blocked.
+    waits: Mutex<HashMap<u64, u64>>,
+    next_answer: AtomicU64,
     order: AtomicU8,
     waker: AtomicWaker,
 }
@@ -59,6 +66,8 @@ impl Activity {
             is_http2: AtomicBool::new(false),
             is_blocked: AtomicBool::new(false),
             blocked_at: AtomicU64::new(0),
+            waits: Mutex::default(),
+            next_answer: AtomicU64::new(0),
             order: AtomicU8::new(Order::None as u8),
             waker: AtomicWaker::new(),
         };
@@ -75,12 +84,15 @@ impl Activity {
     }
 
     /// The whole head of a request has come.
-    pub fn begin(self: &Arc<Self>) -> RequestUnderWay {
+    pub fn begin(self: &Arc<Self>, version: Version) -> RequestUnderWay {
         if self.requests.fetch_add(1, Ordering::AcqRel) == 0 && !self.is_blocked.load(Ordering::Relaxed) {
             self.blocked_at.store(0, Ordering::Relaxed);
         }
         self.head.store(0, Ordering::Relaxed);
         self.is_fresh.store(false, Ordering::Relaxed);
+        if version == Version::HTTP_2 && !self.is_http2.load(Ordering::Relaxed) {
+            self.is_http2.store(true, Ordering::Relaxed);
+        }
         RequestUnderWay(Arc::clone(self))
     }
 
@@ -126,9 +138,27 @@ impl Activity {
     /// Since when the client has been taking an answer more slowly than we could give it, if that is so and
     /// has been for `patience`; in the same order.
     pub fn stalled_since(&self, patience: Duration) -> Option<u64> {
-        let since = self.blocked_at.load(Ordering::Relaxed);
-        let is_stalled = since != 0 && self.is_blocked.load(Ordering::Acquire) && self.order() == Order::None;
-        (is_stalled && self.instant(since).elapsed() >= patience).then_some(since)
+        let blocked_at = self.blocked_at.load(Ordering::Relaxed);
+        let is_blocked = blocked_at != 0 && self.is_blocked.load(Ordering::Acquire);
+        let since = is_blocked.then_some(blocked_at).into_iter().chain(self.longest_wait()).min()?;
+        let is_stalled = self.order() == Order::None && self.instant(since).elapsed() >= patience;
+        is_stalled.then_some(since)
+    }
+
+    /// Whether an answer of HTTP/2 has been waiting for its client for so long.
+    pub fn is_stuck(&self, patience: Duration) -> bool {
+        self.longest_wait().is_some_and(|since| self.instant(since).elapsed() >= patience)
+    }
+
+    fn longest_wait(&self) -> Option<u64> {
+        if !self.is_http2.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.waits().values().min().copied()
+    }
+
+    fn waits(&self) -> MutexGuard<'_, HashMap<u64, u64>> {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When the client has had its time, and what it was for; `None` while a request is under way.
@@ -187,6 +217,8 @@ pub(super) enum End {
     Broken,
     /// The head of a request did not come in time.
     HeaderTimeout,
+    /// The client did not take an answer.
+    WriteTimeout,
     /// No request came for long.
     Idle,
     /// Its place was needed.
@@ -202,47 +234,10 @@ impl End {
             Self::Ended => "ended",
             Self::Broken => "broken",
             Self::HeaderTimeout => "header_timeout",
+            Self::WriteTimeout => "write_timeout",
             Self::Idle => "idle",
             Self::Evicted => "evicted",
             Self::Stopped => "stopped",
         }
-    }
-}
-
-/// A request whose answer is not whole yet.
-#[derive(Debug)]
-pub(super) struct RequestUnderWay(Arc<Activity>);
-
-impl Drop for RequestUnderWay {
-    fn drop(&mut self) {
-        // First, so that nobody takes the connection for one that has been idle since before.
-        self.0.since.store(self.0.now(), Ordering::Relaxed);
-        self.0.requests.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// The body of an answer: its request is under way until it is gone.
-pub(super) struct Answer<B> {
-    pub body: B,
-    pub _request: RequestUnderWay,
-}
-
-impl<B: Body + Unpin> Body for Answer<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

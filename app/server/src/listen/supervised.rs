@@ -11,6 +11,10 @@ use tokio::time::{Sleep, sleep_until};
 use super::Limits;
 use super::activity::{Activity, End, Order};
 
+/// So many times as long as over HTTP/1 a client of HTTP/2 may take over each part of an answer: it says
+/// how much it wants, not how fast it takes that.
+const STUCK: u32 = 10;
+
 /// Drives a connection until it ends, has had its time, or is told to end.
 ///
 /// Neither the choice of the protocol nor HTTP/2 has a timer of its own, and that of HTTP/1 does not tell
@@ -91,6 +95,9 @@ impl<C: GracefulConnection> Future for Supervised<C> {
             }
             let now = Instant::now();
             match deadline {
+                None if this.activity.is_stuck(STUCK * this.limits.write_timeout) => {
+                    return this.last_poll(cx, End::WriteTimeout);
+                }
                 None => {
                     let pause = this.limits.header_timeout.min(this.limits.idle_timeout);
                     this.timer.as_mut().reset((now + pause).into());

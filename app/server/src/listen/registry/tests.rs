@@ -1,5 +1,7 @@
 //! Who has a place, and who makes room.
 
+use hyper::Version;
+
 use super::*;
 
 const STALLED: Duration = Duration::from_millis(500);
@@ -30,7 +32,7 @@ fn is_evicted(place: &Place) -> bool {
 fn the_longest_idle_makes_room_and_never_one_at_work() {
     let registry = registry(3, 3);
     let [first, second, third] = ["1.1.1.1", "2.2.2.2", "3.3.3.3"].map(|peer| from(&registry, peer).unwrap());
-    let request = first.activity.begin();
+    let request = first.activity.begin(Version::HTTP_11);
     let fourth = from(&registry, "4.4.4.4").unwrap();
     assert!(is_evicted(&second) && !is_evicted(&first) && !is_evicted(&third) && !is_evicted(&fourth));
     drop(request);
@@ -44,7 +46,7 @@ fn the_longest_idle_makes_room_and_never_one_at_work() {
 fn when_all_are_at_work_nobody_goes_and_nobody_comes() {
     let registry = registry(2, 2);
     let places = ["1.1.1.1", "2.2.2.2"].map(|peer| from(&registry, peer).unwrap());
-    let requests = places.each_ref().map(|place| place.activity.begin());
+    let requests = places.each_ref().map(|place| place.activity.begin(Version::HTTP_11));
     assert_eq!(from(&registry, "3.3.3.3").err(), Some(Refusal::Full));
     drop(requests);
     let third = from(&registry, "3.3.3.3").unwrap();
@@ -58,7 +60,7 @@ fn when_all_are_at_work_nobody_goes_and_nobody_comes() {
 fn whoever_has_long_been_reading_slowly_goes_before_somebody_is_refused() {
     let registry = registry(2, 2);
     let [slow, quick] = ["1.1.1.1", "2.2.2.2"].map(|peer| from(&registry, peer).unwrap());
-    let _requests = [slow.activity.begin(), quick.activity.begin()];
+    let _requests = [slow.activity.begin(Version::HTTP_11), quick.activity.begin(Version::HTTP_11)];
     slow.activity.has_written(true);
     assert_eq!(from(&registry, "3.3.3.3").err(), Some(Refusal::Full), "it has its time");
     std::thread::sleep(STALLED * 2);
@@ -75,7 +77,7 @@ fn an_address_with_too_many_makes_room_for_itself() {
     let [first, second] = [(); 2].map(|()| from(&registry, "1.1.1.1").unwrap());
     let third = from(&registry, "::ffff:1.1.1.1").unwrap();
     assert!(is_evicted(&first) && !is_evicted(&second) && !is_evicted(&other));
-    let _requests = [second.activity.begin(), third.activity.begin()];
+    let _requests = [second.activity.begin(Version::HTTP_11), third.activity.begin(Version::HTTP_11)];
     assert_eq!(from(&registry, "1.1.1.1").err(), Some(Refusal::Address));
     assert!(from(&registry, "1.1.1.2").is_ok(), "another address");
     drop(second);
@@ -109,7 +111,7 @@ fn many_go_in_the_order_in_which_they_fell_idle() {
     // Every other one has had a request since, the later ones first.
     for place in places.iter().skip(1).step_by(2).rev() {
         std::thread::sleep(Duration::from_micros(5));
-        drop(place.activity.begin());
+        drop(place.activity.begin(Version::HTTP_11));
     }
     let expected = (0..places.len()).step_by(2).chain((0..places.len()).skip(1).step_by(2).rev());
     let mut newer = vec![];
