@@ -105,6 +105,12 @@ pub trait TargetGateway: Send + Sync {
     /// [`CallError`] with `Invalid`.
     fn lane(&self, url: &str) -> Result<String, CallError>;
 
+    /// Whom secrets that are sent to this URL are given to: its scheme, host and port, in one form.
+    ///
+    /// # Errors
+    /// [`CallError`] with `Invalid`.
+    fn origin(&self, url: &str) -> Result<String, CallError>;
+
     /// Calls a target.
     ///
     /// # Errors

@@ -195,6 +195,12 @@ async fn a_mask_stands_for_the_secret_that_is_kept() {
     let change = json!({"config": {"headers": {"X-Token": "********"}}});
     let (status, problem) = ask(client, Method::PATCH, &place, CONSUMER, change).await;
     assert_eq!((status, &problem["errors"][0]["pointer"]), (422, &json!("/config/headers/X-Token")));
+
+    // It does not go to whoever is named next.
+    let elsewhere = json!({"config": {"base_url": "https://example.com/"}});
+    let (status, problem) = ask(client, Method::PATCH, &place, CONSUMER, elsewhere).await;
+    assert_eq!((status, &problem["errors"][0]["pointer"]), (422, &json!("/config/headers/X-Api-Key")));
+    assert!(problem["errors"][0]["detail"].as_str().unwrap().contains("give the secret again"), "{problem}");
     malecon.stop().await;
 }
 

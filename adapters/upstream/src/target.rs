@@ -147,6 +147,10 @@ impl TargetGateway for Targets {
         Ok(format!("{host}:{}", url.port_or_known_default().unwrap_or_default()))
     }
 
+    fn origin(&self, url: &str) -> Result<String, CallError> {
+        Ok(guard::read(url)?.origin().ascii_serialization())
+    }
+
     async fn call(&self, call: &Call) -> Result<Received, CallError> {
         tokio::time::timeout(call.timeout, self.follow(call)).await.unwrap_or_else(|_| {
             Err(fault(CallFault::Timeout, format!("no whole answer within {:?}", call.timeout)))

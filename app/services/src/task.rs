@@ -118,7 +118,8 @@ impl TaskService {
         self.ports.tasks.add(caller.user_id, &draft, self.ports.clock.now()).await.map_err(missing)
     }
 
-    /// Replaces a task's draft. A secret that is given as its mask stays as it is.
+    /// Replaces a task's draft. A secret that is given as its mask stays as it is, as long as the task calls
+    /// the scheme, host and port that it was given for.
     ///
     /// # Errors
     /// `NotFound`; `Invalid`; `Conflict` (`precondition_failed`) when the task has another revision
@@ -359,19 +360,27 @@ impl TaskService {
             }
         }
         let kept = present.map_or(&[][..], |present| &present.headers);
-        let headers = &draft.config.headers;
-        for header in headers.iter().filter(|header| is_masked(header) && stored(kept, header).is_none()) {
-            let detail = "there is no secret yet that this mask could stand for".to_owned();
-            faults.push(TaskFault { pointer: header.pointer(), detail }.into());
+        let moves = present.is_some_and(|present| self.moves(present, &draft.config));
+        for header in draft.config.headers.iter().filter(|header| is_stand_in(header)) {
+            let detail = match stored(kept, header) {
+                None => "there is no secret yet that this mask could stand for",
+                Some(_) if moves => {
+                    "the secret that this mask stands for was given for another scheme, host or port than \
+                     base_url has now: give the secret again"
+                }
+                Some(_) => continue,
+            };
+            faults.push(TaskFault { pointer: header.pointer(), detail: detail.to_owned() }.into());
         }
         if !faults.is_empty() {
             return Err(ServiceError::Invalid(faults));
         }
         let mut draft = draft;
         for header in &mut draft.config.headers {
-            if is_masked(header) {
+            if is_stand_in(header) {
                 header.value = stored(kept, header).cloned().unwrap_or_else(|| header.value.clone());
-            } else if let HeaderText::Plain(text) = &header.value
+            }
+            if let HeaderText::Plain(text) = &header.value
                 && Header::is_secret(&header.name)
             {
                 header.value = HeaderText::Sealed(self.seals.seal(text).await?);
@@ -380,16 +389,32 @@ impl TaskService {
         draft.name = draft.name.trim().to_owned();
         Ok(draft)
     }
+
+    /// Whether a config calls somebody else than the one before it, whose secrets are not theirs.
+    fn moves(&self, before: &TaskConfig, now: &TaskConfig) -> bool {
+        match [before, now].map(|config| self.ports.targets.origin(&config.base_url)) {
+            [Ok(before), Ok(now)] => before != now,
+            [Err(_), Ok(_)] => true,
+            // What leads nowhere is refused itself.
+            [_, Err(_)] => false,
+        }
+    }
 }
 
-fn is_masked(header: &Header) -> bool {
-    Header::is_secret(&header.name) && matches!(&header.value, HeaderText::Plain(text) if text == Sent::MASK)
+/// Whether it stands for a secret that is kept already: by its mask, or by its seal, which only what was
+/// read of a task can have.
+fn is_stand_in(header: &Header) -> bool {
+    match &header.value {
+        HeaderText::Plain(text) => Header::is_secret(&header.name) && text == Sent::MASK,
+        HeaderText::Sealed(_) => true,
+    }
 }
 
-/// The sealed value of a header of that name.
+/// The secret of a header of that name. It is not sealed if its name was not known for a secret's when it
+/// was kept.
 fn stored<'a>(kept: &'a [Header], header: &Header) -> Option<&'a HeaderText> {
     let found = kept.iter().find(|kept| kept.name.eq_ignore_ascii_case(&header.name))?;
-    matches!(found.value, HeaderText::Sealed(_)).then_some(&found.value)
+    (Header::is_secret(&found.name) || matches!(found.value, HeaderText::Sealed(_))).then_some(&found.value)
 }
 
 fn once_key(task_id: i64, key: &str, body: &[u8]) -> Result<OnceKey, ServiceError> {

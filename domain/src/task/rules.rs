@@ -1,20 +1,29 @@
 //! What a task must be like.
 
-use super::{Header, HeaderText, RetryRule, TaskConfig, TaskDraft, TaskFault};
+use super::{Header, HeaderText, RetryRule, Sent, TaskConfig, TaskDraft, TaskFault};
 
 /// Headers that are HTTP's own business; those of proxies, `Proxy-…`, as well.
 const REFUSED: [&str; 8] =
     ["host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer"];
 
+/// What names of headers contain whose values are secrets: `Authorization` is one of them.
+const SECRET: [&str; 6] = ["key", "token", "secret", "auth", "pass", "signature"];
+
 impl Header {
-    /// Whether values of such a header are secrets: `Authorization`, `Cookie`, and names that end with
-    /// `-Key`, `-Token` or `-Secret`.
+    /// Whether values of such a header are secrets: `Cookie`, and names that contain `key`, `token`,
+    /// `secret`, `auth`, `pass` or `signature`, whatever their case. Rather one too many.
     pub fn is_secret(name: &str) -> bool {
         let name = name.to_ascii_lowercase();
-        ["authorization", "cookie"].contains(&&*name)
-            || ["key", "token", "secret"].iter().any(|end| {
-                name.strip_suffix(end).is_some_and(|start| start.is_empty() || start.ends_with('-'))
-            })
+        name == "cookie" || SECRET.iter().any(|part| name.contains(part))
+    }
+
+    /// Its value as it may be shown: a secret's mask, also where it lies unsealed, because it was kept
+    /// before its name was known for one.
+    pub fn shown(&self) -> &str {
+        match &self.value {
+            HeaderText::Plain(text) if !Self::is_secret(&self.name) => text,
+            HeaderText::Plain(_) | HeaderText::Sealed(_) => Sent::MASK,
+        }
     }
 
     /// Where in a task the header is, as RFC 6901 writes it; of a name that is too long to be one, only

@@ -79,9 +79,19 @@ fn what_breaks_a_rule_says_where(#[case] pointer: &str, #[case] spoil: fn(&mut T
 #[case("X-Amz-Security-Token", true)]
 #[case("client-secret", true)]
 #[case("Token", true)]
-#[case("X-Monkey", false)]
-#[case("X-Tokens", false)]
+#[case("X-Tokens", true)]
+#[case("apikey", true)]
+#[case("X-Authentication", true)]
+#[case("X-PASSWORD", true)]
+#[case("X-Hub-Signature-256", true)]
+#[case("X-Trace", false)]
+#[case("Content-Type", false)]
 #[case("Accept", false)]
 fn secrets_are_known_by_their_names(#[case] name: &str, #[case] is_secret: bool) {
     assert_eq!(Header::is_secret(name), is_secret);
+    for value in [HeaderText::Plain("s3cret".to_owned()), HeaderText::Sealed(vec![1])] {
+        let sealed = matches!(value, HeaderText::Sealed(_));
+        let header = Header { name: name.to_owned(), value };
+        assert_eq!(header.shown(), if is_secret || sealed { Sent::MASK } else { "s3cret" });
+    }
 }

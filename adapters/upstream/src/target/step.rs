@@ -13,6 +13,9 @@ use url::Url;
 use super::fault::fault;
 use super::guard;
 
+/// Headers that tell of the body, and are nothing without it.
+const OF_BODY: [HeaderName; 4] = [CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION];
+
 /// What is sent.
 #[derive(Clone)]
 pub(crate) struct Step {
@@ -53,8 +56,8 @@ impl Step {
         })
     }
 
-    /// What follows if the answer redirects, as browsers do it (Fetch, 4.4). Secrets are for the origin
-    /// that they were given to.
+    /// What follows if the answer redirects, as browsers do it (Fetch, 4.4), but that none of the
+    /// task's headers leave the origin that they were given to.
     pub fn next(&self, response: &Response) -> Result<Option<Self>, CallError> {
         let status = response.status();
         let location = response.headers().get(LOCATION).filter(|_| is_redirect(status));
@@ -73,13 +76,15 @@ impl Step {
         if becomes_get(status, &self.method) {
             next.method = Method::GET;
             next.body = Bytes::new();
-            for name in [CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION] {
+            for name in OF_BODY {
                 next.headers.remove(name);
             }
         }
         if next.url.origin() != self.url.origin() {
-            for name in self.headers.keys().filter(|name| Header::is_secret(name.as_str())) {
-                next.headers.remove(name);
+            // Whatever the task says is for the origin that it was said to: a secret may have any name.
+            next.headers.clear();
+            for name in OF_BODY.iter().filter(|_| !next.body.is_empty()) {
+                next.headers.extend(self.headers.get(name).map(|value| (name.clone(), value.clone())));
             }
         }
         Ok(next)

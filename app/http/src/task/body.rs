@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use malecon::domain::{HeaderText, Payload, Run, Sent, Task, TaskConfig};
+use malecon::domain::{Payload, Run, Task, TaskConfig};
 use poem_openapi::Object;
 use serde::Serialize;
 use serde_json::Value;
@@ -119,10 +119,7 @@ struct ScheduleBody {
 
 impl From<&TaskConfig> for ConfigBody {
     fn from(config: &TaskConfig) -> Self {
-        let headers = config.headers.iter().map(|header| match &header.value {
-            HeaderText::Plain(text) => (header.name.clone(), text.clone()),
-            HeaderText::Sealed(_) => (header.name.clone(), Sent::MASK.to_owned()),
-        });
+        let headers = config.headers.iter().map(|header| (header.name.clone(), header.shown().to_owned()));
         Self {
             base_url: config.base_url.clone(),
             http_method: config.method.name().to_owned(),

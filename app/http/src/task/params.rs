@@ -97,7 +97,8 @@ const fn config(needed: bool) -> [Member; 9] {
             "base_url",
             Target,
             needed,
-            "Where: an http or https URL of a public host, or of one that the operator allows",
+            "Where: an http or https URL of a public host, or of one that the operator allows. It is shown as it \
+             is: secrets go into headers",
         ),
         member("http_method", Method, needed, "How"),
         member(
@@ -110,9 +111,10 @@ const fn config(needed: bool) -> [Member; 9] {
             "headers",
             Maybe(&Headers),
             false,
-            "Headers to send; not those that are HTTP's own business, e.g. Host. Values of Authorization, Cookie \
-             and names ending in -Key, -Token or -Secret are kept sealed and shown as ********; that mask stands \
-             for the value that is kept",
+            "Headers to send; not those that are HTTP's own business, e.g. Host. Values of Cookie and \
+             of names that contain key, token, secret, auth, pass or signature are kept sealed and shown as \
+             ********; that mask stands for the value that is kept as long as base_url keeps its scheme, host \
+             and port. None of them follow a redirect to another scheme, host or port",
         ),
         member("timeout_ms", Maybe(&TIMEOUT), false, "Time of one attempt; 30000 unless told"),
         member("max_redirects", Maybe(&REDIRECTS), false, "Redirects that are followed; 0 unless told"),

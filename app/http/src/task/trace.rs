@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use malecon::TaskCheck;
-use malecon::domain::{Attempt, Received, Run, RunState, Sent};
+use malecon::domain::{Attempt, Header, Received, Run, RunState, Sent};
 use poem_openapi::Object;
 use serde::Serialize;
 
@@ -39,10 +39,18 @@ struct RequestBody {
 
 impl From<&Sent> for RequestBody {
     fn from(sent: &Sent) -> Self {
+        let mut headers = headers(&sent.headers);
+        // Calls of long ago were recorded when fewer names were known for those of secrets. The key is ours
+        // where it is not masked.
+        let is_secret =
+            |name: &str| Header::is_secret(name) && !name.eq_ignore_ascii_case(super::IDEMPOTENCY_KEY);
+        for header in headers.iter_mut().filter(|header| is_secret(&header.name)) {
+            Sent::MASK.clone_into(&mut header.value);
+        }
         Self {
             url: sent.url.clone(),
             method: sent.method.name().to_owned(),
-            headers: headers(&sent.headers),
+            headers,
             body: sent.body.clone(),
         }
     }

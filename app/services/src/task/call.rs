@@ -167,13 +167,7 @@ fn wait(rule: &RetryRule, attempt: u32) -> Duration {
 
 /// What a task sends, with its secrets masked.
 pub(super) fn shown(config: &TaskConfig) -> Sent {
-    let headers = config.headers.iter().map(|header| {
-        let text = match &header.value {
-            HeaderText::Plain(text) => text.clone(),
-            HeaderText::Sealed(_) => Sent::MASK.to_owned(),
-        };
-        (header.name.clone(), text)
-    });
+    let headers = config.headers.iter().map(|header| (header.name.clone(), header.shown().to_owned()));
     Sent {
         url: config.base_url.clone(),
         method: config.method,

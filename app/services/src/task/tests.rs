@@ -71,6 +71,55 @@ async fn secrets_are_sealed_shown_masked_and_kept_by_their_masks() {
     assert_eq!(members(error), ["config/headers/Authorization"]);
 }
 
+#[rstest]
+#[case::path("https://a/other?x=1", true)]
+#[case::host("https://b/", false)]
+#[case::scheme("http://a/", false)]
+#[case::port("https://a:444/", false)]
+#[tokio::test]
+async fn a_secret_stays_with_whom_it_was_given_for(#[case] url: &str, #[case] stays: bool) {
+    let bench = Bench::new().await;
+    let mut whole = draft("https://a/");
+    whole.config.headers = vec![header("X-Plain", "p"), header("Authorization", "Bearer s3cret")];
+    let task = bench.tasks.add(&bench.ana, whole.clone()).await.unwrap();
+    let run = bench.tasks.execute(&bench.ana, task.id, None).await.unwrap();
+
+    // As its mask, as what was read, and for a single run.
+    whole.config.base_url = url.to_owned();
+    let mut masked = whole.clone();
+    masked.config.headers[1] = header("Authorization", Sent::MASK);
+    let read =
+        TaskDraft { config: TaskConfig { base_url: url.to_owned(), ..task.draft.config }, ..whole.clone() };
+    for draft in [&masked, &read] {
+        let replayed = bench.tasks.replay(&bench.ana, task.id, run.id, Some(draft.config.clone())).await;
+        let changed = bench.tasks.change(&bench.ana, task.id, draft.clone(), None).await;
+        if stays {
+            assert!(replayed.is_ok() && changed.is_ok(), "{replayed:?} {changed:?}");
+            continue;
+        }
+        for error in [replayed.unwrap_err(), changed.unwrap_err()] {
+            assert!(error.to_string().contains("give the secret again"), "{error}");
+            assert_eq!(members(error), ["config/headers/Authorization"]);
+        }
+    }
+    assert!(bench.tasks.change(&bench.ana, task.id, whole, None).await.is_ok(), "given again");
+}
+
+#[tokio::test]
+async fn what_was_kept_before_it_was_known_for_a_secret_is_masked_and_sealed() {
+    let bench = Bench::new().await;
+    let mut draft = draft("http://a/");
+    draft.config.headers = vec![header("X-Signature", "s3cret")];
+    let now = bench.clock.now();
+    let task = bench.tasks.ports.tasks.add(bench.ana.user_id, &draft, now).await.unwrap();
+    let check = bench.tasks.check(&bench.ana, task.id).await.unwrap();
+    assert_eq!(check.sent.headers, [("X-Signature".to_owned(), Sent::MASK.to_owned())]);
+    draft.config.headers = vec![header("X-Signature", Sent::MASK)];
+    let task = bench.tasks.change(&bench.ana, task.id, draft, None).await.unwrap();
+    let HeaderText::Sealed(seal) = &task.draft.config.headers[0].value else { panic!("{task:?}") };
+    assert_eq!(bench.tasks.seals.open(seal).await.unwrap().as_deref(), Some("s3cret"));
+}
+
 #[tokio::test]
 async fn tasks_and_runs_are_their_owners_alone() {
     let bench = Bench::new().await;
@@ -154,13 +203,17 @@ async fn a_run_keeps_what_it_was_made_of_and_is_repeated_with_that_or_another() 
     let again = tasks.replay(ana, task.id, run.id, None).await.unwrap();
     assert_eq!((&again.job, again.replayed_from), (&run.job, Some(run.id)));
     let mut edited = first.config.clone();
-    edited.base_url = "http://c/".to_owned();
+    edited.base_url = "http://a/elsewhere".to_owned();
     edited.headers = vec![header("Authorization", Sent::MASK)];
     edited.retry = RetryRule { max_attempts: 7, ..RetryRule::default() };
     let again = tasks.replay(ana, task.id, run.id, Some(edited.clone())).await.unwrap();
     let Job::Call(config) = &again.job else { panic!("a call") };
-    assert_eq!((config.base_url.as_str(), again.lane.as_str(), again.max_attempts), ("http://c/", "c", 7));
+    assert_eq!((config.base_url.as_str(), again.max_attempts), ("http://a/elsewhere", 7));
     assert_eq!(config.headers, task.draft.config.headers, "the run's own secret");
+    edited.headers = vec![header("Authorization", "another")];
+    edited.base_url = "http://c/".to_owned();
+    let again = tasks.replay(ana, task.id, run.id, Some(edited.clone())).await.unwrap();
+    assert_eq!(again.lane, "c");
     edited.base_url = "http://blocked/".to_owned();
     assert_eq!(
         members(tasks.replay(ana, task.id, run.id, Some(edited)).await.unwrap_err()),
@@ -168,7 +221,7 @@ async fn a_run_keeps_what_it_was_made_of_and_is_repeated_with_that_or_another() 
     );
 
     let runs = tasks.runs(ana, &RunQuery::latest(task.id)).await.unwrap();
-    assert_eq!(runs.len(), 3);
+    assert_eq!(runs.len(), 4);
     assert_eq!(tasks.find(ana, task.id).await.unwrap().last_run.map(|run| run.id), Some(again.id));
 }
 

@@ -140,7 +140,7 @@ async fn a_head_stays_a_head() {
 }
 
 #[tokio::test]
-async fn secrets_are_for_their_origin() {
+async fn headers_are_for_their_origin() {
     let (first, second) = (Peer::fine().await, Peer::fine().await);
     let secrets =
         ["Authorization", "Cookie", "X-Api-Key", "Idempotency-Key", "X-Auth-Token", "Client-Secret"];
@@ -157,19 +157,24 @@ async fn secrets_are_for_their_origin() {
     for place in [second.url("/"), format!("http://localhost:{}/", first.port())] {
         let start = Peer::new(vec![redirect("307 Temporary Redirect", &place)]).await;
         let list = format!("{},{},localhost", start.address, second.address);
-        let asked = Call { url: start.url("/"), ..asked.clone() };
+        let asked =
+            Call { url: start.url("/"), payload: Some(Payload::Json("{}".to_owned())), ..asked.clone() };
         Targets::new(allowing(&list)).unwrap().call(&asked).await.unwrap();
         assert_eq!(known(&start.requests()[0]), 7);
     }
-    assert_eq!([known(&first.requests()[0]), known(&second.requests()[0])], [1, 1]);
-    assert!(second.requests()[0].contains("x-trace: s3cret"));
+    assert_eq!([known(&first.requests()[0]), known(&second.requests()[0])], [0, 0]);
+    let [there, again] = [&first.requests()[0], &second.requests()[0]];
+    for request in [there, again] {
+        assert!(request.contains("content-type: application/json\r\n"), "what tells of the body: {request}");
+        assert!(request.contains("user-agent: malecon/") && !request.contains("x-trace"), "{request}");
+    }
 
     let away = Peer::new(vec![redirect("307 Temporary Redirect", &first.url("/back"))]).await;
     let there = Peer::new(vec![redirect("307 Temporary Redirect", &away.url("/"))]).await;
     let list = format!("{},{},{}", there.address, away.address, first.address);
     let asked = Call { url: there.url("/"), ..asked };
     Targets::new(allowing(&list)).unwrap().call(&asked).await.unwrap();
-    assert_eq!(known(&first.requests()[1]), 1);
+    assert_eq!(known(&first.requests()[1]), 0);
 }
 
 #[rstest]
@@ -191,4 +196,18 @@ fn nothing_leaves_encryption_and_secrets_stay(
     let redirected = redirected.map_err(|error| error.fault);
     let found = redirected.as_ref().map(|step| (step.url.as_str(), step.headers.contains_key(AUTHORIZATION)));
     assert_eq!(found, next.ok_or(&Redirect));
+}
+
+#[test]
+fn an_origin_has_one_form() {
+    let targets = Targets::new(TargetOptions::default()).unwrap();
+    let origin = |url: &str| targets.origin(url).unwrap();
+    assert_eq!(origin("HTTPS://A.Example/b?c"), "https://a.example");
+    assert_eq!(origin("https://a.example:443/"), origin("https://a.example"));
+    for other in
+        ["http://a.example/", "https://a.example:444/", "https://b.a.example/", "https://a.example./"]
+    {
+        assert_ne!(origin(other), origin("https://a.example/"), "{other}");
+    }
+    assert!(targets.origin("ftp://a.example/").is_err() && targets.origin("nowhere").is_err());
 }

@@ -76,6 +76,10 @@ impl TargetGateway for Target {
         Ok(host(url).to_owned())
     }
 
+    fn origin(&self, url: &str) -> Result<String, CallError> {
+        Ok(url.split_inclusive('/').take(3).collect())
+    }
+
     async fn call(&self, call: &Call) -> Result<Received, CallError> {
         self.judge(&call.url).await?;
         self.calls.lock().unwrap().push(call.clone());
