@@ -144,6 +144,8 @@ pub struct NewRun {
     pub once: Option<OnceKey>,
     /// The run that it repeats.
     pub replayed_from: Option<RunId>,
+    /// Where its owner has so many runs of tasks that are not over, it is not made; `None` for no limit.
+    pub most_open: Option<u32>,
 }
 
 /// A run. Its instants are those of the store's clock.
@@ -243,12 +245,25 @@ pub struct Trace {
     pub reason: Option<String>,
     /// A sentence for people, or a value: what it came to.
     pub result: Option<String>,
+    /// Whether the bodies of what was sent and received were let go to make room for later ones.
+    pub body_dropped: bool,
 }
 
 impl Trace {
     /// Of an attempt that came to this.
     pub fn of_success(result: impl Into<String>) -> Self {
         Self { result: Some(result.into()), ..Self::default() }
+    }
+
+    /// Lets go of the bodies of what was sent and received.
+    pub fn drop_bodies(&mut self) {
+        if let Some(sent) = &mut self.sent {
+            sent.body = None;
+        }
+        if let Some(received) = &mut self.received {
+            received.body = vec![];
+        }
+        self.body_dropped = true;
     }
 
     /// Of one that failed for this reason.

@@ -37,7 +37,7 @@ pub use movie::{FavoriteRepository, MovieGateway, MovieRepository, RatingReposit
 pub use run::{Hold, RunLease, RunRepository, RunWrite, TaskQueue};
 pub use secret::{Claims, PasswordHasher, Sealer, SecretError, TokenSigner};
 pub use sheet::{Sheet, SheetError, SheetFormat};
-pub use task::{CallError, ScheduleRepository, TargetGateway, TaskRepository, TaskWrite};
+pub use task::{CallError, ScheduleRepository, TargetGateway, TaskRepository, TaskWrite, TickWrite};
 pub use user::{
     AddressHash, KNOWN_ADDRESSES, KeyRepository, NewApiToken, NewRefresh, NewUser, Rotation,
     SessionRepository, SigningKey, TokenHash, TokenRepository, TokenWrite, UserRepository, UserWrite,

@@ -14,6 +14,8 @@ pub enum RunWrite {
     Added(Run),
     /// There was one with its key, this one; it may have been made of something else.
     There(Run),
+    /// Its owner has as many that are not over as may be; it was not added.
+    Full,
 }
 
 /// Keeps runs and their attempts. Time is the store's, never the caller's.
@@ -21,6 +23,8 @@ pub enum RunWrite {
 /// # Contract
 /// - `a_run_is_kept_as_it_was_made`: queued, without attempts, and due after its delay.
 /// - `a_key_makes_one_run`: `There` for the second; of many at once, one is added.
+/// - `no_more_runs_are_open_than_may_be`: `Full` beyond, however many are added at once; one whose key is
+///   known is `There` all the same. Runs without a task are not counted.
 /// - `a_run_needs_its_owner_and_its_task`: `MissingReference` without.
 /// - `runs_of_a_task_are_listed_latest_first`: from the one before the cursor on.
 /// - `recent_runs_are_those_not_over_and_the_latest`: of one owner, the latest made first; where there is
@@ -31,6 +35,8 @@ pub enum RunWrite {
 /// - `runs_are_counted`: those that wait and those under way.
 /// - `old_runs_are_removed`: those that have been over for long enough, with their attempts, and their
 ///   keys are free; but the latest run of a task stays.
+/// - `the_oldest_bodies_are_dropped`: of one owner's attempts that are over, until no more is kept than may
+///   be; all else of them stays.
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait RunRepository: Send + Sync {
@@ -81,6 +87,19 @@ pub trait RunRepository: Send + Sync {
     /// # Errors
     /// [`RepositoryError`] of the store.
     async fn prune(&self, older_than: Duration, most: u32) -> Result<u64, RepositoryError>;
+
+    /// Owners of more kept bytes than these: those of the traces that still have their bodies.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] of the store.
+    async fn hoarders(&self, bytes: u64) -> Result<Vec<i64>, RepositoryError>;
+
+    /// Drops the bodies of the owner's oldest traces until no more than these bytes are kept, of at most so
+    /// many; how many.
+    ///
+    /// # Errors
+    /// [`RepositoryError`] of the store.
+    async fn drop_bodies(&self, owner: i64, bytes: u64, most: u32) -> Result<u64, RepositoryError>;
 }
 
 /// The right to end an attempt.

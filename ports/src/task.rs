@@ -19,10 +19,22 @@ pub enum TaskWrite {
     Outdated,
 }
 
+/// What became of a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TickWrite {
+    /// It is passed, and has made the run that was given, if one was.
+    Done,
+    /// It is passed, but its run was not made: the owner has as many that are not over as may be.
+    Full,
+    /// The task is gone, has changed, or was advanced by somebody else.
+    Outdated,
+}
+
 /// Keeps users' integration tasks.
 ///
 /// # Contract
 /// - `a_task_is_kept_as_it_was_drafted`: with every part of its draft, and no run.
+/// - `no_more_tasks_are_kept_than_may_be`: `None` beyond, however many are added at once.
 /// - `a_task_needs_its_owner`: `MissingReference` without.
 /// - `a_task_is_its_owners`: others neither find, list, change nor remove it.
 /// - `a_change_counts_up`: the revision grows, and a change of an older one is `Outdated`.
@@ -35,11 +47,17 @@ pub enum TaskWrite {
 #[cfg_attr(feature = "mock", mockall::automock)]
 #[async_trait]
 pub trait TaskRepository: Send + Sync {
-    /// Adds a task.
+    /// Adds a task, unless its owner has so many already.
     ///
     /// # Errors
     /// `MissingReference`; others of the store.
-    async fn add(&self, owner: i64, draft: &TaskDraft, at: Instant) -> Result<Task, RepositoryError>;
+    async fn add(
+        &self,
+        owner: i64,
+        draft: &TaskDraft,
+        most: Option<u32>,
+        at: Instant,
+    ) -> Result<Option<Task>, RepositoryError>;
 
     /// One task of a user.
     ///
@@ -125,7 +143,8 @@ pub trait TargetGateway: Send + Sync {
 ///   without a schedule is never due.
 /// - `a_planned_task_is_due_at_its_tick`: and not before; the longest due come first.
 /// - `a_tick_makes_one_run`: of many that advance it at once, one makes its run, which is the task's
-///   latest then; the others are `false` and make nothing.
+///   latest then; the others are `Outdated` and make nothing.
+/// - `a_tick_makes_no_run_too_many`: of an owner who has as many as may be it is `Full`, and passed.
 /// - `a_tick_may_make_no_run`: it is passed all the same.
 /// - `a_changed_task_is_not_advanced`: by who saw it before.
 /// - `planned_tasks_are_listed`: those that have a tick, by number, and they can be advanced before it.
@@ -151,8 +170,7 @@ pub trait ScheduleRepository: Send + Sync {
     /// [`RepositoryError`] of the store.
     async fn planned(&self, after: i64, most: u32) -> Result<Vec<DueTask>, RepositoryError>;
 
-    /// Plans the next tick, or none, and adds the run of the one that has come; `false` when the task
-    /// is gone, has changed, or was advanced by somebody else.
+    /// Plans the next tick, or none, and adds the run of the one that has come.
     ///
     /// # Errors
     /// [`RepositoryError`] of the store.
@@ -161,5 +179,5 @@ pub trait ScheduleRepository: Send + Sync {
         due: &DueTask,
         next: Option<Instant>,
         run: Option<NewRun>,
-    ) -> Result<bool, RepositoryError>;
+    ) -> Result<TickWrite, RepositoryError>;
 }

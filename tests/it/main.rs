@@ -23,6 +23,7 @@ mod movies;
 mod openapi;
 mod outage;
 mod permissions;
+mod quotas;
 mod readme;
 mod report;
 mod sick;

@@ -93,6 +93,7 @@ impl DogRepository for MemoryDogs {
             RunWrite::There(run) => {
                 return Err(RepositoryError::Conflict(format!("there is a run {} for it", run.id)));
             }
+            RunWrite::Full => return Err(RepositoryError::Conflict("there are too many runs".to_owned())),
         };
         let dog = Dog {
             id,

@@ -1,7 +1,7 @@
 //! Runs in RAM, and those who take them up.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::MutexGuard;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -15,6 +15,13 @@ use malecon_ports::{Hold, RepositoryError, RunLease, RunRepository, RunWrite, Ta
 use crate::MemoryTasks;
 use crate::clock::later;
 use crate::task::State;
+
+/// Bytes of what may be dropped of a trace, about.
+fn size(trace: &Trace) -> u64 {
+    let sent = trace.sent.as_ref().and_then(|sent| sent.body.as_ref()).map_or(0, String::len);
+    let received = trace.received.as_ref().map_or(0, |received| received.body.len());
+    (sent + received) as u64
+}
 
 /// A run and its attempts.
 pub(crate) struct Kept {
@@ -92,6 +99,13 @@ impl MemoryTasks {
         let there = new.once.as_ref().and_then(|once| state.keys.get(&once.key));
         if let Some(kept) = there.and_then(|id| state.runs.get(id)) {
             return Ok(RunWrite::There(kept.run.clone()));
+        }
+        if let (Some(owner), Some(most)) = (new.owner, new.most_open) {
+            let theirs = state.runs.values().map(|kept| &kept.run).filter(|run| run.owner == Some(owner));
+            let open = theirs.filter(|run| run.task_id.is_some() && !run.state.is_over()).count();
+            if open >= most as usize {
+                return Ok(RunWrite::Full);
+            }
         }
         if state.runs.contains_key(&new.id) {
             return Err(RepositoryError::Conflict(format!("there is a run {}", new.id)));
@@ -208,6 +222,34 @@ impl RunRepository for MemoryTasks {
         let old: HashSet<RunId> = runs.filter(is_old).map(|run| run.id).take(most as usize).collect();
         state.remove_runs(|run| old.contains(&run.id));
         Ok(old.len() as u64)
+    }
+
+    async fn hoarders(&self, bytes: u64) -> Result<Vec<i64>, RepositoryError> {
+        let state = self.state();
+        let mut kept: BTreeMap<i64, u64> = BTreeMap::new();
+        for Kept { run, attempts, .. } in state.runs.values() {
+            if let Some(owner) = run.owner {
+                *kept.entry(owner).or_default() +=
+                    attempts.iter().map(|attempt| size(&attempt.trace)).sum::<u64>();
+            }
+        }
+        Ok(kept.into_iter().filter(|(_, kept)| *kept > bytes).map(|(owner, _)| owner).collect())
+    }
+
+    async fn drop_bodies(&self, owner: i64, bytes: u64, most: u32) -> Result<u64, RepositoryError> {
+        let mut state = self.state();
+        let theirs = state.runs.values_mut().rev().filter(|kept| kept.run.owner == Some(owner));
+        let latest_first = theirs.flat_map(|kept| kept.attempts.iter_mut().rev());
+        let mut sum = 0;
+        let mut beyond: Vec<&mut Trace> = latest_first
+            .map(|attempt| &mut attempt.trace)
+            .filter(|trace| {
+                sum += size(trace);
+                size(trace) > 0 && sum > bytes
+            })
+            .collect();
+        let dropped = beyond.iter_mut().rev().take(most as usize).map(|trace| trace.drop_bodies()).count();
+        Ok(dropped as u64)
     }
 }
 

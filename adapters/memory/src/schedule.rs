@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use malecon_domain::{DueTask, Instant, NewRun};
-use malecon_ports::{RepositoryError, ScheduleRepository};
+use malecon_ports::{RepositoryError, RunWrite, ScheduleRepository, TickWrite};
 
 use crate::MemoryTasks;
 use crate::task::Tick;
@@ -43,7 +43,7 @@ impl ScheduleRepository for MemoryTasks {
         due: &DueTask,
         next: Option<Instant>,
         run: Option<NewRun>,
-    ) -> Result<bool, RepositoryError> {
+    ) -> Result<TickWrite, RepositoryError> {
         let mut state = self.state();
         let seen = due.tick.map_or(Tick::ToBePlanned, Tick::At);
         let is_seen = state
@@ -51,15 +51,16 @@ impl ScheduleRepository for MemoryTasks {
             .get(&due.task.id)
             .is_some_and(|kept| (kept.task.revision, kept.tick) == (due.task.revision, seen));
         if !is_seen {
-            return Ok(false);
+            return Ok(TickWrite::Outdated);
         }
-        if let Some(run) = &run {
-            self.put(&mut state, run)?;
-        }
+        let is_full = match &run {
+            Some(run) => self.put(&mut state, run)? == RunWrite::Full,
+            None => false,
+        };
         if let Some(kept) = state.tasks.get_mut(&due.task.id) {
             kept.tick = next.map_or(Tick::Never, Tick::At);
         }
         Self::wake(state);
-        Ok(true)
+        Ok(if is_full { TickWrite::Full } else { TickWrite::Done })
     }
 }

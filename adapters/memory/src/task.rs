@@ -129,9 +129,19 @@ fn compare(query: &TaskQuery, a: &Task, b: &Task) -> Ordering {
 
 #[async_trait]
 impl TaskRepository for MemoryTasks {
-    async fn add(&self, owner: i64, draft: &TaskDraft, at: Instant) -> Result<Task, RepositoryError> {
+    async fn add(
+        &self,
+        owner: i64,
+        draft: &TaskDraft,
+        most: Option<u32>,
+        at: Instant,
+    ) -> Result<Option<Task>, RepositoryError> {
         let mut state = self.state();
         self.owner(&mut state, owner)?;
+        let theirs = state.tasks.values().filter(|kept| kept.task.owner == owner).count();
+        if most.is_some_and(|most| theirs >= most as usize) {
+            return Ok(None);
+        }
         state.last_task += 1;
         let task = Task {
             id: state.last_task,
@@ -144,7 +154,7 @@ impl TaskRepository for MemoryTasks {
         };
         let kept = KeptTask { task: task.clone(), latest: None, tick: Tick::of(draft) };
         state.tasks.insert(task.id, kept);
-        Ok(task)
+        Ok(Some(task))
     }
 
     async fn find(&self, owner: i64, id: i64) -> Result<Option<Task>, RepositoryError> {

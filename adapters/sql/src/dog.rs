@@ -81,7 +81,7 @@ impl DogRepository for SqlDogs {
     async fn change(&self, id: i64, change: &DogChange, revision: i64) -> Result<DogWrite, RepositoryError> {
         let transaction = self.db.begin().await?;
         // Before the dog: whoever removes a user goes from there to its dogs.
-        hold(&transaction, change.owner.flatten()).await?;
+        hold(&transaction, change.owner.flatten(), LockType::KeyShare).await?;
         let row = match expected(&transaction, id, revision).await? {
             Ok(row) => row,
             Err(write) => return Ok(write),

@@ -9,6 +9,7 @@ mod m0006_dogs;
 mod m0007_activities;
 mod m0010_lost;
 mod m0011_login_addresses;
+mod m0012_kept;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_activities::Step),
             Box::new(m0010_lost::Step),
             Box::new(m0011_login_addresses::Step),
+            Box::new(m0012_kept::Step),
         ]
     }
 }

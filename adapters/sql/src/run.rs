@@ -18,7 +18,9 @@ use crate::db::Db;
 use crate::entity::run::{Column, Entity, row};
 use crate::entity::{attempt, user};
 use crate::error::classify;
+use crate::kept;
 use crate::movie::{execute, statement};
+use crate::quota::hold_with_room;
 use crate::store::{clock, micros, one, unlocked};
 
 /// The runs of one database.
@@ -38,7 +40,10 @@ impl SqlRuns {
 impl RunRepository for SqlRuns {
     async fn add(&self, run: &NewRun) -> Result<RunWrite, RepositoryError> {
         let transaction = self.db.begin().await?;
-        hold(&transaction, run.owner).await?;
+        if !hold_with_room(&transaction, run).await? {
+            let there = there(&transaction, run).await?;
+            return Ok(there.map_or(RunWrite::Full, RunWrite::There));
+        }
         let now = clock(&transaction).await?;
         show(&transaction, run).await?;
         let kept = insert(&transaction, run, now, &self.bell).await?;
@@ -124,6 +129,21 @@ impl RunRepository for SqlRuns {
         let before = clock(&db).await? - micros(older_than);
         execute(&db, &sql, [before.into(), i64::from(most).into()]).await
     }
+
+    async fn hoarders(&self, bytes: u64) -> Result<Vec<i64>, RepositoryError> {
+        kept::hoarders(&self.db.in_background(), bytes).await
+    }
+
+    async fn drop_bodies(&self, owner: i64, bytes: u64, most: u32) -> Result<u64, RepositoryError> {
+        kept::drop_bodies(&self.db.in_background(), owner, bytes, most).await
+    }
+}
+
+/// The run that has the key of this one.
+async fn there(db: &impl ConnectionTrait, run: &NewRun) -> Result<Option<Run>, RepositoryError> {
+    let Some(once) = &run.once else { return Ok(None) };
+    let row = Entity::find().filter(Column::OnceKey.eq(&*once.key)).one(db).await.map_err(classify)?;
+    row.map(Run::try_from).transpose()
 }
 
 /// The latest runs of an owner that are over, or that are not.
@@ -161,13 +181,15 @@ pub(crate) async fn insert(
     row.try_into()
 }
 
-/// On PostgreSQL, holds the owner's row: the user comes first, as for whoever removes it.
+/// On PostgreSQL, holds the owner's row, as strongly as is said: the user comes first, as for whoever
+/// removes it.
 pub(crate) async fn hold(
     transaction: &impl ConnectionTrait,
     owner: Option<i64>,
+    lock: LockType,
 ) -> Result<(), RepositoryError> {
     if let (Some(id), DbBackend::Postgres) = (owner, transaction.get_database_backend()) {
-        let owner = user::Entity::find_by_id(id).lock(LockType::KeyShare).one(transaction);
+        let owner = user::Entity::find_by_id(id).lock(lock).one(transaction);
         owner.await.map_err(classify)?;
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use malecon_domain::{DueTask, Instant, NewRun};
-use malecon_ports::{RepositoryError, ScheduleRepository};
+use malecon_ports::{RepositoryError, ScheduleRepository, TickWrite};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, SelectTwo};
 
 use crate::bell::Bell;
@@ -12,7 +12,8 @@ use crate::entity::run;
 use crate::entity::task::{Column, Entity, Model, TO_BE_PLANNED, task};
 use crate::error::classify;
 use crate::movie::execute;
-use crate::run::{hold, insert, show};
+use crate::quota::hold_with_room;
+use crate::run::{insert, show};
 use crate::store::clock;
 
 /// The schedules of one database.
@@ -71,15 +72,19 @@ impl ScheduleRepository for SqlSchedules {
         due: &DueTask,
         next: Option<Instant>,
         run: Option<NewRun>,
-    ) -> Result<bool, RepositoryError> {
+    ) -> Result<TickWrite, RepositoryError> {
         let transaction = self.db.begin().await?;
         // Before the task: see `crate::run`.
-        hold(&transaction, run.as_ref().and_then(|run| run.owner)).await?;
+        let has_room = match &run {
+            Some(run) => hold_with_room(&transaction, run).await?,
+            None => true,
+        };
         let tick = due.tick.map_or(TO_BE_PLANNED, |tick| tick.timestamp_micros());
         let next = next.map(|next| next.timestamp_micros());
         if !plan(&transaction, (due.task.id, due.task.revision, tick), next).await? {
-            return Ok(false);
+            return Ok(TickWrite::Outdated);
         }
+        let run = run.filter(|_| has_room);
         if let Some(run) = &run {
             let now = clock(&transaction).await?;
             if insert(&transaction, run, now, &self.bell).await?.id == run.id {
@@ -90,7 +95,7 @@ impl ScheduleRepository for SqlSchedules {
         if run.is_some() {
             self.bell.ring();
         }
-        Ok(true)
+        Ok(if has_room { TickWrite::Done } else { TickWrite::Full })
     }
 }
 

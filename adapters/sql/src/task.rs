@@ -15,6 +15,7 @@ use crate::db::Db;
 use crate::entity::run;
 use crate::entity::task::{ActiveModel, Column, Entity, drafted, task};
 use crate::error::classify;
+use crate::quota::has_room_for_task;
 
 /// The tasks of one database.
 #[derive(Clone, Debug)]
@@ -30,10 +31,22 @@ impl SqlTasks {
 
 #[async_trait]
 impl TaskRepository for SqlTasks {
-    async fn add(&self, owner: i64, draft: &TaskDraft, at: Instant) -> Result<Task, RepositoryError> {
+    async fn add(
+        &self,
+        owner: i64,
+        draft: &TaskDraft,
+        most: Option<u32>,
+        at: Instant,
+    ) -> Result<Option<Task>, RepositoryError> {
+        let transaction = self.db.begin().await?;
+        if !has_room_for_task(&transaction, owner, most).await? {
+            return Ok(None);
+        }
         let created_at = Set(at.timestamp_micros());
         let row = ActiveModel { owner: Set(owner), created_at, revision: Set(1), ..drafted(draft, at)? };
-        task((row.insert(&self.db).await.map_err(classify)?, None))
+        let row = row.insert(&transaction).await.map_err(classify)?;
+        transaction.commit().await.map_err(classify)?;
+        task((row, None)).map(Some)
     }
 
     async fn find(&self, owner: i64, id: i64) -> Result<Option<Task>, RepositoryError> {

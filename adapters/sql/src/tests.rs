@@ -113,7 +113,8 @@ async fn a_fresh_database_has_migrations_pending() {
             "m0006_dogs",
             "m0007_activities",
             "m0010_lost",
-            "m0011_login_addresses"
+            "m0011_login_addresses",
+            "m0012_kept"
         ]
     );
     assert_eq!(store.kind(), "sqlite");

@@ -179,6 +179,19 @@ pub struct Config {
     #[arg(long, env = "MALECON_KEEP_RUNS", default_value = "30d", value_parser = duration, global = true)]
     pub keep_runs: Duration,
 
+    /// Integration tasks of one user at most; 0 for as many as one likes
+    #[arg(long, env = "MALECON_MAX_TASKS", default_value_t = 1000, global = true)]
+    pub max_tasks: u32,
+
+    /// Runs of one user's tasks that are queued or running, at most; 0 for as many as one likes
+    #[arg(long, env = "MALECON_MAX_OPEN_RUNS", default_value_t = 10_000, global = true)]
+    pub max_open_runs: u32,
+
+    /// How much is kept of what one user's tasks sent and received, e.g. 256MiB: beyond, the oldest bodies
+    /// are dropped; 0 for as much as one likes
+    #[arg(long, env = "MALECON_MAX_KEPT", default_value = "256MiB", value_parser = size_or_none, global = true)]
+    pub max_kept: u64,
+
     /// Hosts and networks, separated by commas, that integration tasks may call although they are
     /// private, each with a port or without, e.g. 10.1.0.0/16,127.0.0.1:9000
     #[arg(long, env = "MALECON_ALLOW_TARGETS", default_value = "", value_parser = allow_list, hide_default_value = true, global = true)]
@@ -329,6 +342,12 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 /// Bytes: a whole number, with a unit or without.
 fn size(text: &str) -> Result<u64, String> {
+    let bytes = size_or_none(text).ok().filter(|bytes| *bytes > 0);
+    bytes.ok_or_else(|| "not a size; write for example 500KiB, 25MiB or 1GB".to_owned())
+}
+
+/// The same, or 0.
+fn size_or_none(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, u64); 8] = [
         ("", 1),
         ("B", 1),
@@ -343,9 +362,7 @@ fn size(text: &str) -> Result<u64, String> {
     let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let unit = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit.trim_start()));
     let bytes = unit.and_then(|(_, unit)| digits.parse::<u64>().ok()?.checked_mul(*unit));
-    bytes
-        .filter(|bytes| *bytes > 0)
-        .ok_or_else(|| "not a size; write for example 500KiB, 25MiB or 1GB".to_owned())
+    bytes.ok_or_else(|| "not a size; write for example 500KiB, 25MiB or 1GB, or 0".to_owned())
 }
 
 fn allow_list(text: &str) -> Result<AllowList, String> {

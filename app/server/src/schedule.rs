@@ -28,6 +28,9 @@ const COUNT_EVERY: Duration = Duration::from_secs(5);
 /// How often old runs are removed.
 const PRUNE_EVERY: u32 = 10 * 60 / 5;
 
+/// How often what everybody keeps is counted; what is written here is counted at once.
+const COUNT_KEPT_EVERY: u32 = 6;
+
 /// How often the details of movies are looked after.
 const LOOK_AFTER_EVERY: Duration = Duration::from_secs(15 * 60);
 
@@ -133,16 +136,20 @@ pub async fn fetch_tickets(tickets: Option<TicketQueue>) {
     }
 }
 
-/// Counts runs, and removes those that have been over for so long, for ever.
+/// Counts runs, drops bodies that are too many, and removes runs that have been over for so long, for ever.
 pub async fn look_after_runs(tasks: TaskService, keep: Duration) {
     let mut ticks = interval(COUNT_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    for tick in (0..PRUNE_EVERY).cycle() {
+    for tick in (0..PRUNE_EVERY * COUNT_KEPT_EVERY).cycle() {
         ticks.tick().await;
         if let Ok(Ok(tally)) = timeout(LONGEST_LOOK, tasks.tally_unattended()).await {
             monitor::observe_runs(&tally);
         }
-        if tick != 0 {
+        match looked("kept bodies", tasks.drop_bodies_unattended(tick == 0)).await {
+            Some(0) | None => {}
+            Some(dropped) => tracing::info!(dropped, "dropped the oldest bodies of those who keep too much"),
+        }
+        if tick % PRUNE_EVERY != 0 {
             continue;
         }
         match looked("old runs", tasks.prune_unattended(keep)).await {

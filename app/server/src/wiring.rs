@@ -17,7 +17,7 @@ use malecon::ports::{
 use malecon::{
     ActivityPorts, ActivityService, ActivitySettings, Answers, CountryPorts, CountryService, DogPorts,
     DogService, JobHandlers, JobPorts, JobService, Meter, MoviePorts, MovieService, Plan, ReportPorts,
-    ReportService, SyncSettings, TaskPorts, TaskService, TieredCache, TieredLimiter, TokenPorts,
+    ReportService, SyncSettings, TaskLimits, TaskPorts, TaskService, TieredCache, TieredLimiter, TokenPorts,
     TokenService, UserService, Worker, WorkerPorts, WorkerSettings,
 };
 use malecon_crypto::{Argon2Hasher, Hs256, XChaChaSealer};
@@ -157,7 +157,11 @@ pub async fn wire(config: &Config) -> Result<Wired, Failure> {
         clock: Arc::clone(&clock),
         offload: offload(),
     };
-    let tasks = TaskService::new(tasks, given_key.clone());
+    let tasks = TaskService::new(tasks, given_key.clone()).with_limits(TaskLimits {
+        tasks: at_most(config.max_tasks),
+        open_runs: at_most(config.max_open_runs),
+        kept_bytes: (config.max_kept > 0).then_some(config.max_kept),
+    });
     let jobs = JobPorts {
         runs: Arc::new(store.runs()),
         schedules: Arc::new(store.schedules()),
@@ -269,4 +273,9 @@ pub(crate) async fn open(config: &Config) -> Result<SqlStore, Failure> {
             opened => return opened.map_err(|error| Failure::of("the database can't be opened", error)),
         }
     }
+}
+
+/// A limit of the settings, where 0 is none.
+fn at_most(most: u32) -> Option<u32> {
+    (most > 0).then_some(most)
 }

@@ -80,6 +80,7 @@ impl JobService {
             delay: Duration::ZERO,
             once: None,
             replayed_from: None,
+            most_open: None,
         }
     }
 
@@ -90,6 +91,7 @@ impl JobService {
     pub async fn add_unattended(&self, run: &NewRun) -> Result<Run, ServiceError> {
         Ok(match self.ports.runs.add(run).await? {
             RunWrite::Added(run) | RunWrite::There(run) => run,
+            RunWrite::Full => return Err(ServiceError::internal("the program's own runs have no limit")),
         })
     }
 

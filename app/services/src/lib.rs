@@ -42,7 +42,7 @@ pub use movie::{MoviePorts, MovieService, MovieUpkeep, ShieldedMovies};
 pub use offload::{BlockingWork, Offload};
 pub use report::{Post, ReportPorts, ReportService, ReportSettings};
 pub use shield::{Background, Breaker, Codec, Effort, Shield, ShieldError, ShieldPorts, ShieldSettings};
-pub use task::{RunEvent, RunEventKind, TaskCheck, TaskPorts, TaskService};
+pub use task::{RunEvent, RunEventKind, TaskCheck, TaskLimits, TaskPorts, TaskService};
 pub use token::{Caller, TokenInput, TokenPair, TokenPorts, TokenService, hash_token};
 pub use user::{UserInput, UserService};
 pub use worker::{JobHandler, JobHandlers, Worker, WorkerPorts, WorkerSettings};

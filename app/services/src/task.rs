@@ -1,6 +1,7 @@
 //! Integration tasks: what users want called, and the runs of it.
 
 mod call;
+mod hoard;
 mod pattern;
 mod seal;
 #[cfg(test)]
@@ -8,6 +9,7 @@ pub(crate) mod tests;
 mod tick;
 mod watch;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ use malecon_ports::{
 use sha2::{Digest, Sha256};
 
 use self::call::Caller;
+pub(crate) use self::hoard::Hoard;
 pub(crate) use self::seal::Seals;
 use self::watch::Watch;
 pub use self::watch::{RunEvent, RunEventKind};
@@ -68,6 +71,21 @@ pub struct TaskService {
     seals: Seals,
     /// What the store's clock showed when ticks were last looked for.
     seen: Arc<Mutex<Option<Instant>>>,
+    limits: TaskLimits,
+    hoard: Hoard,
+    /// Owners whose ticks were skipped, since they have as many runs as may be.
+    skipped: Arc<Mutex<BTreeSet<i64>>>,
+}
+
+/// What one user may have; `None` for as much as one likes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TaskLimits {
+    /// Tasks.
+    pub tasks: Option<u32>,
+    /// Runs of tasks that are queued or running.
+    pub open_runs: Option<u32>,
+    /// Bytes of what attempts sent and received: beyond, the oldest bodies are dropped.
+    pub kept_bytes: Option<u64>,
 }
 
 /// What a task would do now.
@@ -84,13 +102,27 @@ impl TaskService {
     /// one that is made at the first use and kept.
     pub fn new(ports: TaskPorts, given_key: Option<SigningKey>) -> Self {
         let seals = Seals::new(&ports, given_key);
-        Self { ports, seals, seen: Arc::default() }
+        Self {
+            ports,
+            seals,
+            limits: TaskLimits::default(),
+            hoard: Hoard::default(),
+            skipped: Arc::default(),
+            seen: Arc::default(),
+        }
+    }
+
+    /// The same, of which one user may have no more than this.
+    #[must_use]
+    pub fn with_limits(self, limits: TaskLimits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Who sees runs of tasks through, for a [`Worker`](crate::Worker).
     pub fn handler(&self) -> Arc<dyn JobHandler> {
         let TaskPorts { targets, clock, offload, .. } = self.ports.clone();
-        Arc::new(Caller { targets, clock, seals: self.seals.clone(), offload })
+        let (seals, hoard) = (self.seals.clone(), self.hoard.clone());
+        Arc::new(Caller { targets, clock, seals, offload, hoard })
     }
 
     /// One page of the caller's tasks.
@@ -112,10 +144,14 @@ impl TaskService {
     /// Adds a task. Its secrets are sealed.
     ///
     /// # Errors
-    /// `Invalid` with everything that is wrong, also a target that must not be called; `Unavailable`.
+    /// `Invalid` with everything that is wrong, also a target that must not be called; `Conflict`
+    /// (`quota_exceeded`); `Unavailable`.
     pub async fn add(&self, caller: &Principal, draft: TaskDraft) -> Result<Task, ServiceError> {
         let draft = self.checked(draft, None).await?;
-        self.ports.tasks.add(caller.user_id, &draft, self.ports.clock.now()).await.map_err(missing)
+        let (most, now) = (self.limits.tasks, self.ports.clock.now());
+        let task = self.ports.tasks.add(caller.user_id, &draft, most, now).await.map_err(missing)?;
+        let limit = most.unwrap_or_default();
+        task.ok_or_else(|| ServiceError::quota_exceeded("tasks", limit.into()))
     }
 
     /// Replaces a task's draft. A secret that is given as its mask stays as it is, as long as the task calls
@@ -155,7 +191,8 @@ impl TaskService {
     /// Makes a run of a task. The same key and body make one run, however often.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid` when the key was used for another body; `Unavailable`.
+    /// `NotFound`; `Invalid` when the key was used for another body; `Conflict` (`quota_exceeded`);
+    /// `Unavailable`.
     pub async fn execute(
         &self,
         caller: &Principal,
@@ -206,7 +243,7 @@ impl TaskService {
     /// Makes a run that repeats another: as that one was, or with another config.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid`; `Unavailable`.
+    /// `NotFound`; `Invalid`; `Conflict` (`quota_exceeded`); `Unavailable`.
     pub async fn replay(
         &self,
         caller: &Principal,
@@ -310,6 +347,10 @@ impl TaskService {
         match self.ports.runs.add(&run).await.map_err(missing)? {
             RunWrite::Added(run) => Ok(run),
             RunWrite::There(there) if there.once == run.once => Ok(there),
+            RunWrite::Full => {
+                let limit = run.most_open.unwrap_or_default();
+                Err(ServiceError::quota_exceeded("runs that are queued or running", limit.into()))
+            }
             RunWrite::There(_) => {
                 let detail = "this key was used for another request";
                 Err(ServiceError::invalid("Idempotency-Key", detail))
@@ -330,6 +371,7 @@ impl TaskService {
             delay: Duration::ZERO,
             once: None,
             replayed_from: None,
+            most_open: self.limits.open_runs,
         })
     }
 

@@ -28,6 +28,7 @@ macro_rules! run_contract {
         $crate::contract_tests!([$(#[$meta])*] $make, $crate::contract::run, [
             a_run_is_kept_as_it_was_made,
             a_key_makes_one_run,
+            no_more_runs_are_open_than_may_be,
             a_run_needs_its_owner_and_its_task,
             runs_of_a_task_are_listed_latest_first,
             recent_runs_are_those_not_over_and_the_latest,
@@ -35,6 +36,7 @@ macro_rules! run_contract {
             runs_end_with_their_task_and_their_owner,
             runs_are_counted,
             old_runs_are_removed,
+            the_oldest_bodies_are_dropped,
             a_due_run_is_claimed_once,
             the_longest_due_comes_first,
             full_lanes_wait,
@@ -52,6 +54,67 @@ macro_rules! run_contract {
 
 fn once(key: &str) -> Option<OnceKey> {
     Some(OnceKey { key: key.to_owned(), fingerprint: format!("fingerprint of {key}") })
+}
+
+/// Ends a run's first attempt with a body of so many bytes.
+async fn leave(store: &impl TaskStore, new: &NewRun, bytes: usize) {
+    add_run(store, new).await;
+    let run = claim(store, LONG).await.expect("a run");
+    let received = Received {
+        status: 200,
+        headers: vec![],
+        body: vec![b'x'; bytes],
+        truncated: false,
+        redirected_to: None,
+    };
+    let sent = Sent {
+        url: "https://example.org/".to_owned(),
+        method: HttpMethod::Post,
+        headers: vec![],
+        body: Some("sent".to_owned()),
+    };
+    let trace = Trace { sent: Some(sent), received: Some(received), ..Trace::default() };
+    let next = Next::Over(AttemptEnd::Succeeded);
+    assert!(store.queue().finish(&lease(&run), next, &trace).await.expect("finish"));
+}
+
+/// In turns of a few at a time. How much a body takes is the store's business, but it is no less than
+/// its bytes and not much more.
+pub async fn the_oldest_bodies_are_dropped(store: &impl TaskStore) {
+    const BODY: usize = 100_000;
+    const ROOM: u64 = 350_000;
+    let (ana, ben) = (user(store, "ana").await, user(store, "ben").await);
+    let (anas, bens) = (task(store, ana, "a").await, task(store, ben, "b").await);
+    for n in 1..=6 {
+        leave(store, &run_of(&anas, n), BODY).await;
+    }
+    leave(store, &run_of(&bens, 7), BODY).await;
+    leave(store, &new_run(8), BODY).await;
+    let drop = async |owner, bytes, most| store.runs().drop_bodies(owner, bytes, most).await.expect("drop");
+    let hoarders = async |bytes| store.runs().hoarders(bytes).await.expect("hoarders");
+    let bodies = async || {
+        let mut kept = vec![];
+        for n in 1..=8 {
+            let [attempt] = <[_; 1]>::try_from(attempts(store, n).await).expect("one attempt");
+            let trace = attempt.trace;
+            let (sent, received) = (trace.sent.expect("sent"), trace.received.expect("received"));
+            assert_eq!((received.status, sent.method), (200, HttpMethod::Post), "all else stays");
+            let is_kept = received.body.len() == BODY && sent.body.is_some();
+            assert_eq!(trace.body_dropped, !is_kept);
+            assert!(is_kept || (received.body.is_empty() && sent.body.is_none()));
+            kept.extend(is_kept.then_some(n));
+        }
+        kept
+    };
+    assert_eq!((hoarders(ROOM).await, hoarders(BODY as u64 * 9).await), (vec![ana], vec![]));
+    assert_eq!((drop(ana, BODY as u64 * 9, 9).await, drop(NOBODY, 0, 9).await), (0, 0));
+    assert_eq!((drop(ana, ROOM, 2).await, bodies().await), (2, vec![3, 4, 5, 6, 7, 8]));
+    let more = drop(ana, ROOM, 9).await;
+    assert!((1..=2).contains(&more), "{more}");
+    let kept = bodies().await;
+    assert!(kept.ends_with(&[5, 6, 7, 8]) && kept.len() == 6 - more as usize, "{kept:?}");
+    assert_eq!((drop(ana, ROOM, 9).await, hoarders(ROOM).await), (0, vec![]));
+    assert_eq!((drop(ana, 0, 9).await, bodies().await), (4 - more, vec![7, 8]));
 }
 
 /// Whether an instant is so long after another, and no second longer.
@@ -160,12 +223,47 @@ pub async fn a_key_makes_one_run(store: &impl TaskStore) {
     let writes = join_all(crowd.iter().map(|new| write(store, new))).await;
     let mut runs = writes.iter().map(|write| match write {
         RunWrite::Added(run) | RunWrite::There(run) => run,
+        RunWrite::Full => panic!("there is no limit"),
     });
     let one = runs.next().expect("a run");
     assert!(runs.all(|run| run == one), "{writes:?}");
     let added = writes.iter().filter(|write| matches!(write, RunWrite::Added(_))).count();
     let found = join_all((0..CROWD).map(|n| find_run(store, 10 + n))).await;
     assert_eq!((added, found.into_iter().flatten().collect::<Vec<_>>()), (1, vec![one.clone()]));
+}
+
+/// Of each owner, and over all its tasks.
+pub async fn no_more_runs_are_open_than_may_be(store: &impl TaskStore) {
+    let (ana, ben) = (user(store, "ana").await, user(store, "ben").await);
+    let (one, two) = (task(store, ana, "a").await, task(store, ana, "b").await);
+    let bens = task(store, ben, "c").await;
+    // The program's own, of hers and of nobody.
+    add_run(store, &NewRun { owner: Some(ana), ..new_run(1) }).await;
+    add_run(store, &new_run(2)).await;
+    let limited = |task, n| NewRun { most_open: Some(3), ..run_of(task, n) };
+    let keyed = NewRun { once: once("key"), ..limited(&one, 3) };
+    let first = add_run(store, &keyed).await;
+    let crowd: Vec<_> = (0..CROWD).map(|n| limited(if n % 2 == 0 { &one } else { &two }, 10 + n)).collect();
+    let writes = join_all(crowd.iter().map(|new| write(store, new))).await;
+    let added = writes.iter().filter(|write| matches!(write, RunWrite::Added(_))).count();
+    let full = writes.iter().filter(|write| **write == RunWrite::Full).count();
+    assert_eq!((added, full), (2, usize::from(CROWD) - 2), "{writes:?}");
+    let found = join_all((0..CROWD).map(|n| find_run(store, 10 + n))).await;
+    assert_eq!(found.into_iter().flatten().count(), 2);
+
+    assert_eq!(write(store, &NewRun { id: id(40), ..keyed }).await, RunWrite::There(first));
+    let other = NewRun { once: once("other"), ..limited(&one, 41) };
+    assert_eq!(write(store, &other).await, RunWrite::Full);
+    assert_eq!(list(store, &RunQuery::latest(one.id)).await.contains(&id(41)), false);
+    add_run(store, &limited(&bens, 42)).await;
+    add_run(store, &run_of(&one, 43)).await;
+    let far = NewRun { most_open: Some(1_000_000), ..run_of(&one, 44) };
+    add_run(store, &far).await;
+    for n in [3, 43, 44] {
+        cancel(store, n).await;
+    }
+    add_run(store, &other).await;
+    assert_eq!(write(store, &limited(&two, 45)).await, RunWrite::Full);
 }
 
 /// Nothing is kept without.

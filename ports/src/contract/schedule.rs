@@ -7,9 +7,12 @@ use futures_timer::Delay;
 use futures_util::future::{Either, join, join_all, select};
 use malecon_domain::{DueTask, Instant, NewRun, Overlap, Task, TaskConfig, TaskDraft};
 
-use super::run::{add_run, find_run};
-use super::task::{NOBODY, TaskStore, bare, change, done, draft, find, remove, run_of, schedule, task, user};
-use super::user::{CROWD, at};
+use super::run::{add_run, cancel, find_run};
+use super::task::{
+    NOBODY, TaskStore, add, bare, change, done, draft, find, remove, run_of, schedule, task, user,
+};
+use super::user::CROWD;
+use crate::TickWrite;
 
 /// Tests of every promise of the port on the store that the expression makes: a [`TaskStore`].
 #[macro_export]
@@ -19,6 +22,7 @@ macro_rules! schedule_contract {
             a_scheduled_task_is_due_to_be_planned,
             a_planned_task_is_due_at_its_tick,
             a_tick_makes_one_run,
+            a_tick_makes_no_run_too_many,
             a_tick_may_make_no_run,
             a_changed_task_is_not_advanced,
             planned_tasks_are_listed,
@@ -38,7 +42,7 @@ fn scheduled_draft(name: &str) -> TaskDraft {
 
 /// Adds a task that is to be run every second.
 pub async fn scheduled(store: &impl TaskStore, owner: i64) -> Task {
-    store.tasks().add(owner, &scheduled_draft("every second"), at(0)).await.expect("add")
+    add(store, owner, &scheduled_draft("every second"), 0).await
 }
 
 async fn due(store: &impl TaskStore) -> Vec<DueTask> {
@@ -56,6 +60,15 @@ async fn the_due(store: &impl TaskStore) -> DueTask {
 }
 
 async fn advance(store: &impl TaskStore, due: &DueTask, next: Option<Instant>, run: Option<&NewRun>) -> bool {
+    write(store, due, next, run).await == TickWrite::Done
+}
+
+async fn write(
+    store: &impl TaskStore,
+    due: &DueTask,
+    next: Option<Instant>,
+    run: Option<&NewRun>,
+) -> TickWrite {
     store.schedules().advance(due, next, run.cloned()).await.expect("advance")
 }
 
@@ -106,6 +119,24 @@ pub async fn a_scheduled_task_is_due_to_be_planned(store: &impl TaskStore) {
     assert_eq!(due_ids(store).await, [two.id]);
     store.users().remove(ben).await.expect("remove");
     assert_eq!(due(store).await, []);
+}
+
+/// The next one makes one, once there is room.
+pub async fn a_tick_makes_no_run_too_many(store: &impl TaskStore) {
+    let ana = user(store, "ana").await;
+    let other = task(store, ana, "a").await;
+    add_run(store, &run_of(&other, 1)).await;
+    let due = ticking(store, ana).await;
+    let limited = |n| NewRun { most_open: Some(1), ..run_of(&due.task, n) };
+    let next = due.now - SECOND / 2;
+    assert_eq!(write(store, &due, Some(next), Some(&limited(2))).await, TickWrite::Full);
+    assert_eq!(find_run(store, 2).await, None);
+    let passed = the_due(store).await;
+    assert_eq!((passed.tick, passed.task.last_run.clone()), (Some(next), None), "it is passed");
+    assert_eq!(write(store, &due, Some(next), Some(&limited(3))).await, TickWrite::Outdated);
+    cancel(store, 1).await;
+    assert_eq!(write(store, &passed, None, Some(&limited(4))).await, TickWrite::Done);
+    assert!(find_run(store, 4).await.is_some());
 }
 
 /// By the store's time.

@@ -20,6 +20,7 @@ macro_rules! task_contract {
     ($make:expr $(, #[$meta:meta])*) => {
         $crate::contract_tests!([$(#[$meta])*] $make, $crate::contract::task, [
             a_task_is_kept_as_it_was_drafted,
+            no_more_tasks_are_kept_than_may_be,
             a_task_needs_its_owner,
             a_task_is_its_owners,
             a_change_counts_up,
@@ -107,7 +108,12 @@ pub(super) fn draft(name: &str) -> TaskDraft {
 
 /// Adds a task.
 pub(super) async fn task(store: &impl TaskStore, owner: i64, name: &str) -> Task {
-    store.tasks().add(owner, &draft(name), at(0)).await.expect("add")
+    add(store, owner, &draft(name), 0).await
+}
+
+/// Adds a task in this second, of an owner who may have any number.
+pub(super) async fn add(store: &impl TaskStore, owner: i64, draft: &TaskDraft, second: i64) -> Task {
+    store.tasks().add(owner, draft, None, at(second)).await.expect("add").expect("there is no limit")
 }
 
 /// A run to be of a task.
@@ -169,7 +175,7 @@ pub async fn a_task_is_kept_as_it_was_drafted(store: &impl TaskStore) {
     configs.push(TaskConfig { retry, ..bare() });
     for (config, second) in configs.into_iter().zip(0..) {
         let draft = TaskDraft { name: "Größe '%_\\ 名".to_owned(), config };
-        let task = store.tasks().add(ana, &draft, at(second)).await.expect("add");
+        let task = add(store, ana, &draft, second).await;
         assert!(task.id >= 1);
         assert_eq!((task.owner, &task.draft, &task.last_run), (ana, &draft, &None));
         assert_eq!((task.created_at, task.updated_at), (at(second), at(second)));
@@ -180,12 +186,26 @@ pub async fn a_task_is_kept_as_it_was_drafted(store: &impl TaskStore) {
     }
 }
 
+/// Others have room of their own, and room that is made is room.
+pub async fn no_more_tasks_are_kept_than_may_be(store: &impl TaskStore) {
+    let (ana, ben) = (user(store, "ana").await, user(store, "ben").await);
+    let add = async |owner, most| store.tasks().add(owner, &draft("a"), most, at(0)).await.expect("add");
+    let crowd = join_all((0..CROWD).map(|_| add(ana, Some(3)))).await;
+    let added: Vec<_> = crowd.into_iter().flatten().collect();
+    assert_eq!(added.len(), 3);
+    assert_eq!(add(ana, Some(3)).await, None);
+    assert_eq!(add(ben, Some(0)).await, None);
+    assert!(add(ben, Some(3)).await.is_some() && add(ana, None).await.is_some());
+    assert!(remove(store, &added[0]).await && remove(store, &added[1]).await);
+    assert!(add(ana, Some(3)).await.is_some());
+}
+
 /// Nobody has no tasks.
 pub async fn a_task_needs_its_owner(store: &impl TaskStore) {
     let gone = user(store, "gone").await;
     store.users().remove(gone).await.expect("remove");
     for nobody in [NOBODY, gone] {
-        let answer = store.tasks().add(nobody, &draft("a"), at(0)).await;
+        let answer = store.tasks().add(nobody, &draft("a"), Some(9), at(0)).await;
         assert!(matches!(answer, Err(RepositoryError::MissingReference(_))), "{answer:?}");
         assert_eq!(list(store, nobody, &whole()).await, (vec![], 0));
     }
@@ -260,7 +280,7 @@ pub async fn tasks_are_sorted_and_cut_into_pages(store: &impl TaskStore) {
     assert_eq!(list(store, ana, &whole()).await, (vec![], 0));
     let mut ids = vec![];
     for (name, second) in [("Zoe", 5), ("Åsa", 5), ("asb", 1), ("zoé", 9), ("b", 1), ("ASA", 3)] {
-        let task = store.tasks().add(ana, &draft(name), at(second)).await.expect("add");
+        let task = add(store, ana, &draft(name), second).await;
         // A day later, and the other way round.
         done(change(store, &task, &task.draft, None, 86_400 - second).await);
         ids.push(task.id);

@@ -94,6 +94,7 @@ fn run(n: u128, delay: Duration) -> NewRun {
         delay,
         once: None,
         replayed_from: None,
+        most_open: None,
     }
 }
 

@@ -232,6 +232,8 @@ pub struct TraceJson {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    body_dropped: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -273,6 +275,7 @@ impl From<&Trace> for TraceJson {
             fault: trace.fault.map(|fault| fault.name().to_owned()),
             reason: trace.reason,
             result: trace.result,
+            body_dropped: trace.body_dropped,
         }
     }
 }
@@ -298,6 +301,7 @@ impl TryFrom<TraceJson> for Trace {
             fault: json.fault.map(|name| named(&name, CallFault::from_name(&name))).transpose()?,
             reason: json.reason,
             result: json.result,
+            body_dropped: json.body_dropped,
         })
     }
 }

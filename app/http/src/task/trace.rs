@@ -101,6 +101,9 @@ pub(crate) struct ResultBody {
     error_kind: Option<String>,
     /// Why it failed, in words; of an attempt that failed, was lost or interrupted it is always there.
     error: Option<String>,
+    /// Whether the bodies of request and response are gone, because later ones needed the room that a user
+    /// has.
+    body_dropped: bool,
 }
 
 impl From<&Attempt> for ResultBody {
@@ -110,6 +113,7 @@ impl From<&Attempt> for ResultBody {
             response: trace.received.as_ref().map(ResponseBody::from),
             error_kind: trace.fault.map(|fault| fault.name().to_owned()),
             error: attempt.error(),
+            body_dropped: trace.body_dropped,
         }
     }
 }

@@ -64,6 +64,16 @@ fn sizes_have_units() {
 }
 
 #[test]
+fn what_a_user_may_have_has_limits_or_none() {
+    let config = parse(&[]).unwrap();
+    let limits = (config.max_tasks, config.max_open_runs, config.max_kept);
+    assert_eq!(limits, (1_000, 10_000, 256 * 1024 * 1024));
+    let config = parse(&["--max-tasks", "0", "--max-open-runs", "0", "--max-kept", "0"]).unwrap();
+    assert_eq!((config.max_tasks, config.max_open_runs, config.max_kept), (0, 0, 0));
+    assert!(parse(&["--max-kept", "some"]).unwrap_err().contains("25MiB"));
+}
+
+#[test]
 fn an_unknown_variable_is_refused_with_the_nearest_name() {
     let names = |name: &str| check_names(&Cli::command(), std::iter::once(name.to_owned()));
     assert!(names("MALECON_LISTEN").is_ok() && names("PATH").is_ok());

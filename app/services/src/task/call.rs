@@ -11,7 +11,7 @@ use malecon_domain::{
 use malecon_ports::{CallError, Clock, TargetGateway};
 use regex::Regex;
 
-use super::{Seals, pattern};
+use super::{Hoard, Seals, pattern};
 use crate::job::jittered;
 use crate::worker::JobHandler;
 use crate::{Offload, ServiceError};
@@ -29,6 +29,7 @@ pub(crate) struct Caller {
     pub clock: Arc<dyn Clock>,
     pub seals: Seals,
     pub offload: Offload,
+    pub hoard: Hoard,
 }
 
 #[async_trait]
@@ -52,6 +53,10 @@ impl JobHandler for Caller {
         let mut sent = shown(config);
         add_key(&mut sent.headers, run);
         let answer = self.targets.call(&call).await;
+        if let Some(owner) = run.owner {
+            let received = answer.as_ref().map_or(0, |received| received.body.len());
+            self.hoard.wrote(owner, received + sent.body.as_ref().map_or(0, String::len));
+        }
         let (next, reason) = match &answer {
             Ok(received) => self.judge(config, run.counted_attempts(), received, regex).await,
             Err(error) => (after_fault(config, run.counted_attempts(), error), Some(error.reason.clone())),
@@ -60,7 +65,7 @@ impl JobHandler for Caller {
             Ok(received) => (Some(received), None),
             Err(error) => (None, Some(error.fault)),
         };
-        Ok((next, Trace { sent: Some(sent), received, fault, reason, result: None }))
+        Ok((next, Trace { sent: Some(sent), received, fault, reason, ..Trace::default() }))
     }
 }
 

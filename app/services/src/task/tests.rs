@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 mod clocks;
+mod limits;
 
 use futures_util::future::join_all;
 use malecon_domain::{Overlap, RetryRule, RunState, Schedule};
@@ -111,7 +112,7 @@ async fn what_was_kept_before_it_was_known_for_a_secret_is_masked_and_sealed() {
     let mut draft = draft("http://a/");
     draft.config.headers = vec![header("X-Signature", "s3cret")];
     let now = bench.clock.now();
-    let task = bench.tasks.ports.tasks.add(bench.ana.user_id, &draft, now).await.unwrap();
+    let task = bench.tasks.ports.tasks.add(bench.ana.user_id, &draft, None, now).await.unwrap().unwrap();
     let check = bench.tasks.check(&bench.ana, task.id).await.unwrap();
     assert_eq!(check.sent.headers, [("X-Signature".to_owned(), Sent::MASK.to_owned())]);
     draft.config.headers = vec![header("X-Signature", Sent::MASK)];

@@ -1,10 +1,12 @@
 //! Tasks that are run by themselves.
 
+use std::collections::BTreeSet;
 use std::error::Error;
-use std::sync::PoisonError;
+use std::sync::{MutexGuard, PoisonError};
 
 use chrono::TimeDelta;
 use malecon_domain::{DueTask, Instant, NewRun, Overlap, RunState};
+use malecon_ports::TickWrite;
 
 use super::TaskService;
 use crate::ServiceError;
@@ -65,7 +67,26 @@ impl TaskService {
         let next = next.and_then(|schedule| schedule.next_after(due.now));
         let run = due.tick.and_then(|_| self.scheduled_run(due));
         let makes_run = run.is_some();
-        Ok(self.ports.schedules.advance(due, next, run).await? && makes_run)
+        match self.ports.schedules.advance(due, next, run).await? {
+            TickWrite::Done if makes_run => {
+                self.skipped().remove(&due.task.owner);
+                Ok(true)
+            }
+            TickWrite::Full => {
+                let owner = due.task.owner;
+                // Told once, until one of this owner's ticks makes a run again.
+                if self.skipped().insert(owner) {
+                    let (task, most) = (due.task.id, self.limits.open_runs);
+                    tracing::warn!(owner, task, most, "scheduled runs are skipped: too many are not over");
+                }
+                Ok(false)
+            }
+            TickWrite::Done | TickWrite::Outdated => Ok(false),
+        }
+    }
+
+    fn skipped(&self) -> MutexGuard<'_, BTreeSet<i64>> {
+        self.skipped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The run of a tick, unless another one of the task is in the way.

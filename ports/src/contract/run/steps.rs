@@ -28,6 +28,7 @@ pub fn new_run(n: u8) -> NewRun {
         delay: Duration::ZERO,
         once: None,
         replayed_from: None,
+        most_open: None,
     }
 }
 
