@@ -72,6 +72,14 @@ fn the_heading_is_frozen_and_everything_is_filtered() {
 #[case("+1")]
 #[case("-1")]
 #[case("@SUM(A1)")]
+#[case("＝1+1")]
+#[case("＋1")]
+#[case("－1")]
+#[case("＠SUM(A1)")]
+#[case(" =1+1")]
+#[case(";=1+1")]
+#[case("|=1+1")]
+#[case("|cmd")]
 #[case("http://link.example")]
 fn no_text_becomes_a_formula(#[case] name: &str) {
     let (_, range) = workbook(&[stored(name)]);
@@ -79,7 +87,11 @@ fn no_text_becomes_a_formula(#[case] name: &str) {
     let csv = Sheets::new().write(SheetFormat::Csv, &[stored(name)]).unwrap();
     let mut reader = ::csv::Reader::from_reader(&csv[..]);
     let row = reader.records().next().unwrap().unwrap();
-    let expected = if name.starts_with("http") { name.to_owned() } else { format!("'{name}") };
+    let expected = match name.strip_prefix([';', '|']).filter(|rest| rest.starts_with('=')) {
+        Some(rest) => format!("'{}'{rest}", &name[..1]),
+        None if name.starts_with("http") => name.to_owned(),
+        None => format!("'{name}"),
+    };
     assert_eq!(&row[3], expected);
     assert_eq!(&row[14], "-34.5", "a negative number is no formula");
 }
@@ -94,4 +106,16 @@ fn csv_is_what_rfc_4180_says() {
         "{text}"
     );
     assert!(text.contains(",45376763,,-34.5,64,"), "{text}");
+}
+
+/// Whatever a reader takes for the border between cells, none begins with what begins a formula.
+#[rstest]
+#[case("a;=1+1", "'a;'=1+1")]
+#[case("a| @SUM(A1)", "'a|' @SUM(A1)")]
+#[case("a\t＝1", "'a\t'＝1")]
+#[case("a;b|c", "a;b|c")]
+#[case("a = b", "a = b")]
+#[case("well-known", "well-known")]
+fn no_border_in_a_text_begins_a_formula(#[case] text: &str, #[case] expected: &str) {
+    assert_eq!(crate::csv::guarded(text.to_owned()), expected);
 }

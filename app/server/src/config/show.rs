@@ -47,15 +47,76 @@ pub(crate) fn show(command: &Command, matches: &ArgMatches, dotenv: &BTreeSet<St
     text
 }
 
-fn mask(name: &str, value: &str) -> String {
-    if !value.is_empty() && ["_TOKEN", "_KEY", "_SECRET"].iter().any(|secret| name.ends_with(secret)) {
-        return "****".to_owned();
+/// What stands for a secret.
+const MASK: &str = "****";
+
+/// Values of such settings are secrets, wholly.
+const SECRETS: [&str; 3] = ["_TOKEN", "_KEY", "_SECRET"];
+
+/// A value without what may be a secret: of a URL, wherever it stands and whatever it is called, only the
+/// scheme, the user's name, the host, the port and the plain words of the path are shown.
+pub(super) fn mask(name: &str, value: &str) -> String {
+    if value.is_empty() {
+        return String::new();
     }
-    match url::Url::parse(value) {
-        Ok(mut url) if url.password().is_some() => {
-            let _ = url.set_password(Some("****"));
-            url.to_string()
-        }
-        _ => value.to_owned(),
+    if SECRETS.iter().any(|secret| name.ends_with(secret)) {
+        return MASK.to_owned();
     }
+    if !name.ends_with("_URL") && !value.contains("://") {
+        return value.to_owned();
+    }
+    value.split(',').map(|url| mask_url(url.trim())).collect::<Vec<_>>().join(",")
+}
+
+fn mask_url(text: &str) -> String {
+    if !text.contains("://") && !text.starts_with("sqlite:") {
+        return MASK.to_owned();
+    }
+    let Ok(mut url) = url::Url::parse(text) else { return MASK.to_owned() };
+    // A name alone may be a token, as https://TOKEN@host is.
+    let masked = match url.password() {
+        Some(_) => url.set_password(Some(MASK)),
+        None if !url.username().is_empty() => url.set_username(MASK),
+        None => Ok(()),
+    };
+    if masked.is_err() {
+        return MASK.to_owned();
+    }
+    if url.scheme() != "sqlite" {
+        let path: Vec<&str> =
+            url.path().split('/').map(|part| if is_word(part) { part } else { MASK }).collect();
+        let path = path.join("/");
+        url.set_path(&path);
+    }
+    let query: Vec<String> = url.query_pairs().map(|(key, value)| pair(&key, &value)).collect();
+    if url.query().is_some() {
+        url.set_query(Some(&query.join("&")));
+    }
+    if url.fragment().is_some() {
+        url.set_fragment(Some(MASK));
+    }
+    url.to_string()
+}
+
+/// A member of a query; what is known to be none of a secret is shown.
+fn pair(key: &str, value: &str) -> String {
+    const PLAIN: [&str; 6] = ["mode", "cache", "tls", "sslmode", "ssl-mode", "protocol"];
+    let plain = PLAIN.contains(&key) && is_word(value);
+    match (is_word(key), plain) {
+        (true, true) => format!("{key}={value}"),
+        (true, false) => format!("{key}={MASK}"),
+        (false, _) => MASK.to_owned(),
+    }
+}
+
+/// Whether it is short and looks like something that a person would call a thing, and not like a token:
+/// those are long, or of letters and digits in turn, or in both cases.
+fn is_word(part: &str) -> bool {
+    let changes = part.as_bytes().windows(2).filter(|two| two[0].is_ascii_digit() != two[1].is_ascii_digit());
+    let has = |is: fn(&char) -> bool| part.chars().any(|letter| is(&letter));
+    part.len() <= 24
+        && part.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.~".contains(letter))
+        && changes.count() <= 3
+        && !(part.len() > 12 && has(char::is_ascii_digit) && has(char::is_ascii_alphabetic))
+        && !(has(char::is_ascii_digit) && has(char::is_ascii_uppercase) && has(char::is_ascii_lowercase))
 }

@@ -95,6 +95,56 @@ fn settings_are_shown_with_their_origin_and_without_secrets() {
 }
 
 #[test]
+fn no_part_of_a_url_tells_a_secret() {
+    for (name, value, shown) in [
+        (
+            "DATABASE_URL",
+            "postgres://ana:s3cret@db:5433/m?sslmode=require",
+            "postgres://ana:****@db:5433/m?sslmode=require",
+        ),
+        (
+            "DATABASE_URL",
+            "postgres://db/m?user=ana&password=s3cret",
+            "postgres://db/m?user=****&password=****",
+        ),
+        ("DATABASE_URL", "sqlite://malecon.db?mode=rwc", "sqlite://malecon.db?mode=rwc"),
+        (
+            "DATABASE_URL",
+            "sqlite:///srv/m/malecon.db?mode=rwc&key=s3cret",
+            "sqlite:///srv/m/malecon.db?mode=rwc&key=****",
+        ),
+        ("DATABASE_URL", "sqlite::memory:", "sqlite::memory:"),
+        ("DATABASE_URL", "postgres://ana:s3cret@db:port/m", "****"),
+        ("DATABASE_URL", "s3cret", "****"),
+        ("REDIS_URL", "ana:s3cret@redis", "****"),
+        ("REDIS_URL", "redis://:s3cret@redis:6379/1", "redis://:****@redis:6379/1"),
+        ("REDIS_URL", "redis://s3cret@redis", "redis://****@redis"),
+        ("SMTP_URL", "smtp://ana:s3cret@mail?tls=required", "smtp://ana:****@mail?tls=required"),
+        ("FILES_URL", "http://a/b,http://u:s3cret@c/d", "http://a/b,http://u:****@c/d"),
+        (
+            "WORKERS_URL",
+            "https://hooks.example/T024BE7LD/xoxb-s3cret2024secret9/do",
+            "https://hooks.example/****/****/do",
+        ),
+        ("FILES_URL", "https://a.example/v3.1#s3cret", "https://a.example/v3.1#****"),
+        ("FILES_URL", "https://a.example/?s3cretS3CRET0s3cret", "https://a.example/?****"),
+        ("MALECON_LOG", "http://u:s3cret@a/", "http://u:****@a/"),
+        ("TMDB_URL", "https://api.themoviedb.org/3", "https://api.themoviedb.org/3"),
+        (
+            "RESTCOUNTRIES_V5_URL",
+            "https://api.restcountries.com/countries/v5",
+            "https://api.restcountries.com/countries/v5",
+        ),
+        ("WIKIDATA_URL", "https://query.wikidata.org/sparql", "https://query.wikidata.org/sparql"),
+        ("TMDB_TOKEN", "s3cret", "****"),
+        ("TMDB_TOKEN", "", ""),
+        ("MALECON_LISTEN", "127.0.0.1:8000", "127.0.0.1:8000"),
+    ] {
+        assert_eq!(show::mask(name, value), shown, "{name}={value}");
+    }
+}
+
+#[test]
 fn a_report_has_addresses_a_time_and_a_filter() {
     let config = parse(&[]).unwrap();
     assert_eq!((config.report_from, config.report_to), (None, vec![]));
