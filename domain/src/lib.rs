@@ -32,14 +32,15 @@ pub use mail::{Attachment, InvalidMailbox, Line, Mail, Mailbox};
 pub use movie::{Favorite, Genre, Movie, MoviePage, MovieQuery, MovieSortKey, PopularQuery, Rating, Stars};
 pub use page::{Direction, Page, Paged, Sort};
 pub use run::{
-    Attempt, AttemptEnd, Job, JobKind, NewRun, Next, OnceKey, Run, RunId, RunQuery, RunState, RunTally, Trace,
+    Attempt, AttemptEnd, Job, JobKind, NewRun, Next, OnceKey, Run, RunId, RunQuery, RunState, RunSummary,
+    RunTally, Trace,
 };
 pub use schedule::{InvalidSchedule, Overlap, Rhythm, Schedule};
 pub use sourced::{Freshness, Sourced};
 pub use target::{AllowList, InvalidAllowList, InvalidNetwork, Networks, is_public};
 pub use task::{
     Call, CallFault, DueTask, Header, HeaderText, HttpMethod, Payload, Received, RetryRule, Sent,
-    SuccessRule, Task, TaskConfig, TaskDraft, TaskFault, TaskQuery, TaskSortKey,
+    SuccessRule, Task, TaskConfig, TaskDraft, TaskFault, TaskQuery, TaskSortKey, TaskSummary,
 };
 pub use user::{
     ApiToken, Credential, Email, Password, Principal, Profile, Role, User, UserChange, UserQuery, UserSortKey,

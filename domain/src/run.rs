@@ -193,6 +193,50 @@ impl Run {
     pub fn counted_attempts(&self) -> u32 {
         self.attempts.saturating_sub(self.lost).saturating_sub(self.interrupted)
     }
+
+    /// What lists tell of it.
+    pub fn summary(&self) -> RunSummary {
+        RunSummary {
+            id: self.id,
+            owner: self.owner,
+            task_id: self.task_id,
+            state: self.state,
+            attempts: self.attempts,
+            max_attempts: self.max_attempts,
+            replayed_from: self.replayed_from,
+            created_at: self.created_at,
+            due_at: self.due_at,
+            started_at: self.started_at,
+            ended_at: self.ended_at,
+        }
+    }
+}
+
+/// What lists tell of a run: all but what it does, which may be a megabyte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunSummary {
+    /// Its number.
+    pub id: RunId,
+    /// Whose it is.
+    pub owner: Option<i64>,
+    /// The task that it runs.
+    pub task_id: Option<i64>,
+    /// Where it stands.
+    pub state: RunState,
+    /// Attempts that were begun.
+    pub attempts: u32,
+    /// Attempts at most.
+    pub max_attempts: u32,
+    /// The run that it repeats.
+    pub replayed_from: Option<RunId>,
+    /// When it was made.
+    pub created_at: Instant,
+    /// When its next attempt is due, or the last one was.
+    pub due_at: Instant,
+    /// When its first attempt began.
+    pub started_at: Option<Instant>,
+    /// When it was over.
+    pub ended_at: Option<Instant>,
 }
 
 /// How an attempt ended.

@@ -6,7 +6,7 @@ mod tests;
 
 use std::time::Duration;
 
-use crate::{Instant, Page, Run, RunState, Schedule, Sort};
+use crate::{Instant, Page, Run, RunState, RunSummary, Schedule, Sort};
 
 /// How a target is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -231,6 +231,43 @@ pub struct Task {
     pub updated_at: Instant,
     /// Grows with each change of the draft.
     pub revision: i64,
+}
+
+/// What lists tell of a task: all but its payload, which may be a megabyte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskSummary {
+    /// Its number.
+    pub id: i64,
+    /// Whose it is.
+    pub owner: i64,
+    /// What people call it.
+    pub name: String,
+    /// What is called, and how; here never with a payload.
+    pub config: TaskConfig,
+    /// The latest of its runs.
+    pub last_run: Option<RunSummary>,
+    /// When it was made.
+    pub created_at: Instant,
+    /// When its draft last changed.
+    pub updated_at: Instant,
+    /// Grows with each change of the draft.
+    pub revision: i64,
+}
+
+impl Task {
+    /// What lists tell of it.
+    pub fn summary(&self) -> TaskSummary {
+        TaskSummary {
+            id: self.id,
+            owner: self.owner,
+            name: self.draft.name.clone(),
+            config: TaskConfig { payload: None, ..self.draft.config.clone() },
+            last_run: self.last_run.as_ref().map(Run::summary),
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            revision: self.revision,
+        }
+    }
 }
 
 /// What tasks are sorted by.

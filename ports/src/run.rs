@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use malecon_domain::{Attempt, NewRun, Next, Run, RunId, RunQuery, RunTally, Trace};
+use malecon_domain::{Attempt, NewRun, Next, Run, RunId, RunQuery, RunSummary, RunTally, Trace};
 
 use crate::RepositoryError;
 
@@ -62,13 +62,13 @@ pub trait RunRepository: Send + Sync {
     ///
     /// # Errors
     /// [`RepositoryError`] of the store.
-    async fn list(&self, query: &RunQuery) -> Result<Vec<Run>, RepositoryError>;
+    async fn list(&self, query: &RunQuery) -> Result<Vec<RunSummary>, RepositoryError>;
 
     /// The owner's runs that are not over, and the latest others; at most so many.
     ///
     /// # Errors
     /// [`RepositoryError`] of the store.
-    async fn recent(&self, owner: i64, most: u32) -> Result<Vec<Run>, RepositoryError>;
+    async fn recent(&self, owner: i64, most: u32) -> Result<Vec<RunSummary>, RepositoryError>;
 
     /// Ends a run, or sees to it that it ends; as it is now, if there is such a run.
     ///

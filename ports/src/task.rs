@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use malecon_domain::{
-    Call, CallFault, DueTask, Instant, NewRun, Paged, Received, Task, TaskDraft, TaskQuery,
+    Call, CallFault, DueTask, Instant, NewRun, Paged, Received, Task, TaskDraft, TaskQuery, TaskSummary,
 };
 
 use crate::RepositoryError;
@@ -41,6 +41,7 @@ pub enum TickWrite {
 /// - `a_removed_task_is_gone`.
 /// - `tasks_are_sorted_and_cut_into_pages`: by number unless told, and the number decides between
 ///   equals; names compare folded.
+/// - `a_list_tells_all_but_payloads`: of each task what it is when it is found, however it came to it.
 /// - `tasks_are_found_by_name_and_state`: folded, and by the state of their latest run.
 /// - `a_task_shows_its_latest_run`.
 /// - `tasks_end_with_their_owner`.
@@ -69,7 +70,7 @@ pub trait TaskRepository: Send + Sync {
     ///
     /// # Errors
     /// [`RepositoryError`] of the store.
-    async fn list(&self, owner: i64, query: &TaskQuery) -> Result<Paged<Task>, RepositoryError>;
+    async fn list(&self, owner: i64, query: &TaskQuery) -> Result<Paged<TaskSummary>, RepositoryError>;
 
     /// Replaces a task's draft, if it has this revision or none is given.
     ///

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use malecon_domain::{
-    Attempt, AttemptEnd, Instant, NewRun, Next, Run, RunId, RunQuery, RunState, RunTally, Trace,
+    Attempt, AttemptEnd, Instant, NewRun, Next, Run, RunId, RunQuery, RunState, RunSummary, RunTally, Trace,
 };
 use malecon_ports::{Hold, RepositoryError, RunLease, RunRepository, RunWrite, TaskQueue};
 
@@ -168,20 +168,20 @@ impl RunRepository for MemoryTasks {
         Ok(self.state().runs.get(&id).map(|kept| kept.attempts.clone()).unwrap_or_default())
     }
 
-    async fn list(&self, query: &RunQuery) -> Result<Vec<Run>, RepositoryError> {
+    async fn list(&self, query: &RunQuery) -> Result<Vec<RunSummary>, RepositoryError> {
         let state = self.state();
         let runs = state.runs.values().rev().map(|kept| &kept.run);
         let wanted = runs.filter(|run| run.task_id == Some(query.task_id));
         let older = wanted.filter(|run| query.before.is_none_or(|before| run.id < before));
-        Ok(older.take(query.most as usize).cloned().collect())
+        Ok(older.take(query.most as usize).map(Run::summary).collect())
     }
 
-    async fn recent(&self, owner: i64, most: u32) -> Result<Vec<Run>, RepositoryError> {
+    async fn recent(&self, owner: i64, most: u32) -> Result<Vec<RunSummary>, RepositoryError> {
         let state = self.state();
         let runs = || state.runs.values().rev().map(|kept| &kept.run).filter(|run| run.owner == Some(owner));
         let (open, over) =
             (runs().filter(|run| !run.state.is_over()), runs().filter(|run| run.state.is_over()));
-        let mut recent: Vec<Run> = open.chain(over).take(most as usize).cloned().collect();
+        let mut recent: Vec<RunSummary> = open.chain(over).take(most as usize).map(Run::summary).collect();
         recent.sort_by_key(|run| Reverse(run.id));
         Ok(recent)
     }

@@ -7,7 +7,9 @@ use std::task::Waker;
 
 use async_trait::async_trait;
 use malecon_domain::text::fold;
-use malecon_domain::{Direction, Instant, Paged, Run, RunId, Task, TaskDraft, TaskQuery, TaskSortKey};
+use malecon_domain::{
+    Direction, Instant, Paged, Run, RunId, Task, TaskDraft, TaskQuery, TaskSortKey, TaskSummary,
+};
 use malecon_ports::{Clock, RepositoryError, TaskRepository, TaskWrite};
 
 use crate::run::Kept;
@@ -161,7 +163,7 @@ impl TaskRepository for MemoryTasks {
         Ok(self.state().task(owner, id))
     }
 
-    async fn list(&self, owner: i64, query: &TaskQuery) -> Result<Paged<Task>, RepositoryError> {
+    async fn list(&self, owner: i64, query: &TaskQuery) -> Result<Paged<TaskSummary>, RepositoryError> {
         let state = self.state();
         let theirs = state.tasks.values().filter(|kept| kept.task.owner == owner);
         let mut tasks: Vec<Task> = theirs.map(|kept| state.shown(kept)).collect();
@@ -172,7 +174,7 @@ impl TaskRepository for MemoryTasks {
             tasks.retain(|task| task.last_run.as_ref().map(|run| run.state) == wanted);
         }
         tasks.sort_by(|a, b| compare(query, a, b));
-        Ok(paged(tasks, query.page))
+        Ok(paged(tasks.iter().map(Task::summary).collect(), query.page))
     }
 
     async fn change(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use malecon_domain::{Attempt, NewRun, Run, RunId, RunQuery, RunTally};
+use malecon_domain::{Attempt, NewRun, Run, RunId, RunQuery, RunSummary, RunTally};
 use malecon_ports::{RepositoryError, RunRepository, RunWrite};
 use sea_orm::sea_query::{LockType, OnConflict};
 use sea_orm::{
@@ -15,7 +15,7 @@ use sea_orm::{
 
 use crate::bell::Bell;
 use crate::db::Db;
-use crate::entity::run::{Column, Entity, row};
+use crate::entity::run::{Column, Entity, Summary, row};
 use crate::entity::{attempt, user};
 use crate::error::classify;
 use crate::kept;
@@ -67,25 +67,26 @@ impl RunRepository for SqlRuns {
         rows.into_iter().map(Attempt::try_from).collect()
     }
 
-    async fn list(&self, query: &RunQuery) -> Result<Vec<Run>, RepositoryError> {
+    async fn list(&self, query: &RunQuery) -> Result<Vec<RunSummary>, RepositoryError> {
         let is_older = query.before.map(|id| Column::Id.lt(id.to_string()));
         let theirs = Entity::find()
             .filter(Condition::all().add(Column::TaskId.eq(query.task_id)).add_option(is_older))
             .order_by_desc(Column::Id)
             .limit(u64::from(query.most));
-        let rows = theirs.all(&self.db).await.map_err(classify)?;
-        rows.into_iter().map(Run::try_from).collect()
+        let rows = theirs.into_partial_model::<Summary>().all(&self.db).await.map_err(classify)?;
+        rows.into_iter().map(RunSummary::try_from).collect()
     }
 
-    async fn recent(&self, owner: i64, most: u32) -> Result<Vec<Run>, RepositoryError> {
+    async fn recent(&self, owner: i64, most: u32) -> Result<Vec<RunSummary>, RepositoryError> {
         let mut recent = BTreeMap::new();
         // One that ends in between is found twice, and is over then.
         for is_over in [false, true] {
             let room = u64::from(most).saturating_sub(recent.len() as u64);
-            let rows = latest_of(owner, is_over, room).all(&self.db).await.map_err(classify)?;
+            let rows = latest_of(owner, is_over, room).into_partial_model::<Summary>();
+            let rows = rows.all(&self.db).await.map_err(classify)?;
             recent.extend(rows.into_iter().map(|row| (row.id.clone(), row)));
         }
-        recent.into_values().rev().map(Run::try_from).collect()
+        recent.into_values().rev().map(RunSummary::try_from).collect()
     }
 
     async fn cancel(&self, id: RunId) -> Result<Option<Run>, RepositoryError> {

@@ -1,19 +1,24 @@
 //! Integration tasks in a table.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use malecon_domain::text::fold;
-use malecon_domain::{Direction, Instant, Paged, RunState, Sort, Task, TaskDraft, TaskQuery, TaskSortKey};
+use malecon_domain::{
+    Direction, Instant, Paged, RunState, RunSummary, Sort, Task, TaskDraft, TaskQuery, TaskSortKey,
+    TaskSummary,
+};
 use malecon_ports::{RepositoryError, TaskRepository, TaskWrite};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, ModelTrait,
-    Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, SelectTwo,
+    Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
 use crate::db::Db;
 use crate::entity::run;
-use crate::entity::task::{ActiveModel, Column, Entity, drafted, task};
+use crate::entity::task::{ActiveModel, Column, Entity, Summary, drafted, summary, task};
 use crate::error::classify;
 use crate::quota::has_room_for_task;
 
@@ -43,7 +48,7 @@ impl TaskRepository for SqlTasks {
             return Ok(None);
         }
         let created_at = Set(at.timestamp_micros());
-        let row = ActiveModel { owner: Set(owner), created_at, revision: Set(1), ..drafted(draft, at)? };
+        let row = ActiveModel { owner: Set(owner), created_at, ..drafted(draft, 1, at)? };
         let row = row.insert(&transaction).await.map_err(classify)?;
         transaction.commit().await.map_err(classify)?;
         task((row, None)).map(Some)
@@ -54,18 +59,24 @@ impl TaskRepository for SqlTasks {
         theirs.one(&self.db).await.map_err(classify)?.map(task).transpose()
     }
 
-    async fn list(&self, owner: i64, query: &TaskQuery) -> Result<Paged<Task>, RepositoryError> {
+    async fn list(&self, owner: i64, query: &TaskQuery) -> Result<Paged<TaskSummary>, RepositoryError> {
         // PostgreSQL has no such letter, so no name of ours holds it.
         if query.text.as_ref().is_some_and(|text| text.contains('\0')) {
             return Ok(Paged { items: vec![], total: 0 });
         }
         let backend = self.db.get_database_backend();
-        let matching = Entity::find().find_also_related(run::Entity).filter(condition(owner, query, backend));
+        let matching = Entity::find().left_join(run::Entity).filter(condition(owner, query, backend));
         let total = matching.clone().count(&self.db).await.map_err(classify)?;
         let page =
             sorted(matching, &query.sort).limit(u64::from(query.page.size())).offset(query.page.offset());
-        let rows = page.all(&self.db).await.map_err(classify)?;
-        Ok(Paged { items: rows.into_iter().map(task).collect::<Result<_, _>>()?, total })
+        let page = page.select_only().columns(Summary::COLUMNS).expr_as(Expr::cust(Summary::HEAD), "head");
+        let rows = page.into_model::<Summary>().all(&self.db).await.map_err(classify)?;
+        let mut last_runs = self.last_runs(&rows).await?;
+        let items = rows.into_iter().map(|row| {
+            let last_run = row.last_run.as_ref().and_then(|id| last_runs.remove(id));
+            summary(row, last_run)
+        });
+        Ok(Paged { items: items.collect::<Result<_, _>>()?, total })
     }
 
     async fn change(
@@ -84,7 +95,7 @@ impl TaskRepository for SqlTasks {
         if revision.is_some_and(|revision| revision != row.revision) {
             return Ok(TaskWrite::Outdated);
         }
-        let next = ActiveModel { id: Set(id), revision: Set(row.revision + 1), ..drafted(draft, at)? };
+        let next = ActiveModel { id: Set(id), ..drafted(draft, row.revision + 1, at)? };
         let row = next.update(&transaction).await.map_err(classify)?;
         let last_run = row.find_related(run::Entity).one(&transaction).await.map_err(classify)?;
         transaction.commit().await.map_err(classify)?;
@@ -95,6 +106,16 @@ impl TaskRepository for SqlTasks {
         // The database removes its runs: see the schema.
         let delete = Entity::delete_by_id(id).filter(Column::Owner.eq(owner));
         Ok(delete.exec(&self.db).await.map_err(classify)?.rows_affected == 1)
+    }
+}
+
+impl SqlTasks {
+    /// The latest runs of these tasks, by number.
+    async fn last_runs(&self, tasks: &[Summary]) -> Result<HashMap<String, RunSummary>, RepositoryError> {
+        let ids = tasks.iter().filter_map(|task| task.last_run.clone());
+        let theirs = run::Entity::find().filter(run::Column::Id.is_in(ids));
+        let rows = theirs.into_partial_model::<run::Summary>().all(&self.db).await.map_err(classify)?;
+        rows.into_iter().map(|row| Ok((row.id.clone(), row.try_into()?))).collect()
     }
 }
 
@@ -115,10 +136,7 @@ fn condition(owner: i64, query: &TaskQuery, backend: DbBackend) -> Condition {
         .add_option(query.state.map(is_in))
 }
 
-fn sorted(
-    select: SelectTwo<Entity, run::Entity>,
-    sort: &[Sort<TaskSortKey>],
-) -> SelectTwo<Entity, run::Entity> {
+fn sorted(select: Select<Entity>, sort: &[Sort<TaskSortKey>]) -> Select<Entity> {
     let select = sort.iter().fold(select, |select, Sort { key, direction }| {
         let column = match key {
             TaskSortKey::Id => Column::Id,

@@ -68,7 +68,7 @@ impl TaskApi {
         };
         let found = self.0.tasks.list(&caller.0, &query).await?;
         let neighbours = Neighbours::of("/integration-tasks", &params, query.page, found.total);
-        let rows = found.items.iter().map(|task| TaskBody::new(task, None));
+        let rows = found.items.iter().map(TaskBody::row);
         let body = TaskPage::new(found.total, &neighbours, rows);
         Ready::own(request, &body, &neighbours.link, self.0.answers.now())
     }

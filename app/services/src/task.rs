@@ -16,7 +16,7 @@ use std::time::Duration;
 use futures_util::Stream;
 use malecon_domain::{
     Attempt, CallFault, Header, HeaderText, Instant, Job, NewRun, OnceKey, Paged, Principal, Run, RunId,
-    RunQuery, RunTally, Sent, Task, TaskConfig, TaskDraft, TaskFault, TaskQuery,
+    RunQuery, RunSummary, RunTally, Sent, Task, TaskConfig, TaskDraft, TaskFault, TaskQuery, TaskSummary,
 };
 use malecon_ports::{
     CallError, Clock, KeyRepository, RunRepository, RunWrite, ScheduleRepository, Sealer, SigningKey,
@@ -129,7 +129,11 @@ impl TaskService {
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn list(&self, caller: &Principal, query: &TaskQuery) -> Result<Paged<Task>, ServiceError> {
+    pub async fn list(
+        &self,
+        caller: &Principal,
+        query: &TaskQuery,
+    ) -> Result<Paged<TaskSummary>, ServiceError> {
         Ok(self.ports.tasks.list(caller.user_id, query).await?)
     }
 
@@ -208,7 +212,7 @@ impl TaskService {
     ///
     /// # Errors
     /// `NotFound`, `Unavailable`.
-    pub async fn runs(&self, caller: &Principal, query: &RunQuery) -> Result<Vec<Run>, ServiceError> {
+    pub async fn runs(&self, caller: &Principal, query: &RunQuery) -> Result<Vec<RunSummary>, ServiceError> {
         self.find(caller, query.task_id).await?;
         Ok(self.ports.runs.list(query).await?)
     }
@@ -303,7 +307,11 @@ impl TaskService {
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn list_unattended(&self, owner: i64, query: &TaskQuery) -> Result<Paged<Task>, ServiceError> {
+    pub async fn list_unattended(
+        &self,
+        owner: i64,
+        query: &TaskQuery,
+    ) -> Result<Paged<TaskSummary>, ServiceError> {
         Ok(self.ports.tasks.list(owner, query).await?)
     }
 

@@ -312,7 +312,7 @@ pub async fn runs_of_a_task_are_listed_latest_first(store: &impl TaskStore) {
     listed(Some(3), 2, &[1]).await;
     listed(Some(1), 2, &[]).await;
     let runs = store.runs().list(&RunQuery::latest(one.id)).await.expect("list");
-    assert_eq!(runs[2], the_run(store, 3).await, "as they are found");
+    assert_eq!(runs[2], the_run(store, 3).await.summary(), "as they are found");
     assert!(list(store, &RunQuery::latest(NOBODY)).await.is_empty());
 }
 
@@ -345,7 +345,8 @@ pub async fn recent_runs_are_those_not_over_and_the_latest(store: &impl TaskStor
 
     let runs = recent(ana, 100, &[7, 6, 5, 4, 3, 2, 1]).await;
     for run in runs {
-        assert_eq!(store.runs().find(run.id).await.expect("find"), Some(run), "as it is found");
+        let found = store.runs().find(run.id).await.expect("find");
+        assert_eq!(found.map(|found| found.summary()), Some(run), "as it is found");
     }
     recent(ana, 7, &[7, 6, 5, 4, 3, 2, 1]).await;
     recent(ana, 6, &[7, 6, 5, 4, 2, 1]).await;

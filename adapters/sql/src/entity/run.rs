@@ -1,6 +1,6 @@
 //! A run's row.
 
-use malecon_domain::{NewRun, OnceKey, Run, RunId, RunState};
+use malecon_domain::{NewRun, OnceKey, Run, RunId, RunState, RunSummary};
 use malecon_ports::RepositoryError;
 use sea_orm::ActiveValue::Set;
 use sea_orm::entity::prelude::*;
@@ -81,6 +81,43 @@ impl TryFrom<Model> for Run {
             interrupted: count(row.interrupted)?,
             max_attempts: count(row.max_attempts)?,
             once: once.map(|(key, fingerprint)| OnceKey { key, fingerprint }),
+            replayed_from: row.replayed_from.as_deref().map(id).transpose()?,
+            created_at: instant(row.created_at)?,
+            due_at: instant(row.due_at)?,
+            started_at: row.started_at.map(instant).transpose()?,
+            ended_at: row.ended_at.map(instant).transpose()?,
+        })
+    }
+}
+
+/// What lists read of a run.
+#[derive(Debug, DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
+pub struct Summary {
+    pub id: String,
+    pub owner: Option<i64>,
+    pub task_id: Option<i64>,
+    pub state: String,
+    pub attempts: i64,
+    pub max_attempts: i64,
+    pub replayed_from: Option<String>,
+    pub created_at: i64,
+    pub due_at: i64,
+    pub started_at: Option<i64>,
+    pub ended_at: Option<i64>,
+}
+
+impl TryFrom<Summary> for RunSummary {
+    type Error = RepositoryError;
+
+    fn try_from(row: Summary) -> Result<Self, RepositoryError> {
+        Ok(Self {
+            id: id(&row.id)?,
+            owner: row.owner,
+            task_id: row.task_id,
+            state: named(&row.state, RunState::from_name(&row.state))?,
+            attempts: count(row.attempts)?,
+            max_attempts: count(row.max_attempts)?,
             replayed_from: row.replayed_from.as_deref().map(id).transpose()?,
             created_at: instant(row.created_at)?,
             due_at: instant(row.due_at)?,

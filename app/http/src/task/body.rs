@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use malecon::domain::{Payload, Run, Task, TaskConfig};
+use malecon::domain::{Payload, RunSummary, Task, TaskConfig, TaskSummary};
 use poem_openapi::Object;
 use serde::Serialize;
 use serde_json::Value;
@@ -37,20 +37,28 @@ pub(crate) struct TaskBody {
 }
 
 impl TaskBody {
-    pub fn new(task: &Task, result: Option<ResultBody>) -> Self {
+    /// A task as a list shows it.
+    pub fn row(task: &TaskSummary) -> Self {
         let run = task.last_run.as_ref();
-        let seconds = |run: &Run| Some((run.ended_at? - run.started_at?).to_std().ok()?.as_secs_f64());
+        let seconds = |run: &RunSummary| Some((run.ended_at? - run.started_at?).to_std().ok()?.as_secs_f64());
         Self {
             id: task.id,
-            name: task.draft.name.clone(),
-            config: ConfigBody::from(&task.draft.config),
+            name: task.name.clone(),
+            config: ConfigBody { payload: None, ..ConfigBody::from(&task.config) },
             status: run.map_or(PENDING, |run| run.state.name()).to_owned(),
             execution_time: run.and_then(seconds),
-            result,
+            result: None,
             last_run: run.map(|run| run.id.to_string()),
             created_at: rfc3339(task.created_at),
             updated_at: rfc3339(task.updated_at),
         }
+    }
+
+    /// A task alone.
+    pub fn new(task: &Task, result: Option<ResultBody>) -> Self {
+        let payload = task.draft.config.payload.as_ref().map_or(Value::Null, shown);
+        let row = Self::row(&task.summary());
+        Self { config: ConfigBody { payload: Some(payload), ..row.config }, result, ..row }
     }
 }
 
@@ -64,8 +72,9 @@ pub(crate) struct ConfigBody {
     base_url: String,
     /// How.
     http_method: String,
-    /// The body: a string is sent as it is, anything else as JSON; null for none.
-    payload: Value,
+    /// The body: a string is sent as it is, anything else as JSON; null for none. Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<Value>,
     /// Headers to send; `********` for a secret.
     headers: BTreeMap<String, String>,
     /// Time of one attempt.
@@ -123,7 +132,7 @@ impl From<&TaskConfig> for ConfigBody {
         Self {
             base_url: config.base_url.clone(),
             http_method: config.method.name().to_owned(),
-            payload: config.payload.as_ref().map_or(Value::Null, shown),
+            payload: Some(config.payload.as_ref().map_or(Value::Null, shown)),
             headers: headers.collect(),
             timeout_ms: millis(config.timeout),
             max_redirects: config.redirects,

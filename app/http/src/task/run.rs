@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use malecon::ServiceError;
-use malecon::domain::{Job, Page, Principal, Run, RunQuery};
+use malecon::domain::{Job, Page, Principal, RunQuery, RunSummary};
 use poem::Request;
 use poem_openapi::OpenApi;
 use poem_openapi::param::Path;
@@ -129,8 +129,8 @@ impl RunApi {
         &self,
         caller: &Principal,
         query: &RunQuery,
-        runs: &'a [Run],
-    ) -> Result<Option<&'a Run>, Problem> {
+        runs: &'a [RunSummary],
+    ) -> Result<Option<&'a RunSummary>, Problem> {
         let Some(last) = runs.last().filter(|_| runs.len() as u64 >= u64::from(query.most)) else {
             return Ok(None);
         };

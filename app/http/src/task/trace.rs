@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use malecon::TaskCheck;
-use malecon::domain::{Attempt, Header, Received, Run, RunState, Sent};
+use malecon::domain::{Attempt, Header, Received, Run, RunState, RunSummary, Sent};
 use poem_openapi::Object;
 use serde::Serialize;
 
@@ -173,8 +173,8 @@ struct RunBody {
     next_attempt_at: Option<String>,
 }
 
-impl From<&Run> for RunBody {
-    fn from(run: &Run) -> Self {
+impl From<&RunSummary> for RunBody {
+    fn from(run: &RunSummary) -> Self {
         Self {
             id: run.id.to_string(),
             status: run.state.name().to_owned(),
@@ -209,14 +209,14 @@ pub(crate) struct RunPage {
     results: Vec<RunRow>,
 }
 
-impl From<&Run> for RunRow {
-    fn from(run: &Run) -> Self {
+impl From<&RunSummary> for RunRow {
+    fn from(run: &RunSummary) -> Self {
         Self { run: RunBody::from(run), attempts: run.attempts }
     }
 }
 
 impl RunPage {
-    pub fn new(runs: &[Run], next: Option<String>) -> Self {
+    pub fn new(runs: &[RunSummary], next: Option<String>) -> Self {
         Self { next, results: runs.iter().map(RunRow::from).collect() }
     }
 }
@@ -231,8 +231,8 @@ pub(crate) struct EventBody {
     run: RunRow,
 }
 
-impl From<&Run> for EventBody {
-    fn from(run: &Run) -> Self {
+impl From<&RunSummary> for EventBody {
+    fn from(run: &RunSummary) -> Self {
         Self { task_id: run.task_id, run: RunRow::from(run) }
     }
 }
@@ -250,7 +250,10 @@ pub(crate) struct RunDetail {
 
 impl RunDetail {
     pub fn new(run: &Run, attempts: &[Attempt]) -> Self {
-        Self { run: RunBody::from(run), attempts: attempts.iter().map(AttemptBody::from).collect() }
+        Self {
+            run: RunBody::from(&run.summary()),
+            attempts: attempts.iter().map(AttemptBody::from).collect(),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use futures_util::{StreamExt, pin_mut};
-use malecon::domain::{Page, RunState, Task, TaskQuery, UserQuery};
+use malecon::domain::{Page, RunState, TaskQuery, TaskSummary, UserQuery};
 use malecon::{RunEvent, TaskService, UserService};
 use malecon_http::Services;
 
@@ -110,14 +110,14 @@ async fn follow(services: &Services, user: i64) -> Result<(), Failure> {
     Ok(())
 }
 
-fn line(task: &Task) -> String {
+fn line(task: &TaskSummary) -> String {
     let last = task.last_run.as_ref();
     let state = last.map_or(PENDING, |run| run.state.name());
     let made = last.map_or_else(|| "-".to_owned(), |run| run.created_at.format("%F %T").to_string());
-    let schedule = task.draft.config.schedule.as_ref();
+    let schedule = task.config.schedule.as_ref();
     let schedule = schedule
         .map_or_else(|| "-".to_owned(), |schedule| format!("{} {}", schedule.cron(), schedule.zone()));
-    format!("{}\t{}\t{}\t{state}\t{made}\t{schedule}\n", task.id, task.owner, task.draft.name)
+    format!("{}\t{}\t{}\t{state}\t{made}\t{schedule}\n", task.id, task.owner, task.name)
 }
 
 fn event_line(RunEvent { kind, run }: &RunEvent) -> String {

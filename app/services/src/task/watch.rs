@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{self, Stream};
-use malecon_domain::{Run, RunId};
+use malecon_domain::{RunId, RunSummary};
 use malecon_ports::{Clock, RepositoryError, RunRepository};
 
 /// How often one looks.
@@ -47,7 +47,7 @@ pub struct RunEvent {
     /// What.
     pub kind: RunEventKind,
     /// The run as it was found, which may be further on already.
-    pub run: Run,
+    pub run: RunSummary,
 }
 
 /// As a run was when it was last looked at.
@@ -57,8 +57,8 @@ struct Seen {
     is_over: bool,
 }
 
-impl From<&Run> for Seen {
-    fn from(run: &Run) -> Self {
+impl From<&RunSummary> for Seen {
+    fn from(run: &RunSummary) -> Self {
         Self { attempts: run.attempts, is_over: run.state.is_over() }
     }
 }
@@ -131,7 +131,7 @@ impl Watch {
         let mut runs = vec![];
         // One that took long may be over, but among many not the latest.
         for (id, _) in self.seen.iter().filter(is_lost) {
-            runs.extend(self.runs.find(*id).await?);
+            runs.extend(self.runs.find(*id).await?.map(|run| run.summary()));
         }
         runs.extend(recent);
         runs.sort_by_key(|run| run.id);
@@ -142,7 +142,7 @@ impl Watch {
         Ok(())
     }
 
-    fn compare(&mut self, run: Run) {
+    fn compare(&mut self, run: RunSummary) {
         let seen = self.seen.get(&run.id).copied();
         if seen.is_none() && self.before.is_some_and(|before| run.id <= before) {
             return;
@@ -161,6 +161,6 @@ impl Watch {
     }
 }
 
-fn known(runs: &[Run]) -> HashMap<RunId, Seen> {
+fn known(runs: &[RunSummary]) -> HashMap<RunId, Seen> {
     runs.iter().map(|run| (run.id, Seen::from(run))).collect()
 }

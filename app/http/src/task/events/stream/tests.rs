@@ -3,36 +3,22 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::FutureExt;
-use malecon::domain::{HttpMethod, Instant, Job, RetryRule, Run, RunId, RunState, SuccessRule, TaskConfig};
+use malecon::domain::{Instant, RunId, RunState, RunSummary};
 use serde_json::Value;
 
 use super::*;
 
-fn run() -> Run {
+fn run() -> RunSummary {
     let at = Instant::UNIX_EPOCH;
-    let config = TaskConfig {
-        base_url: "http://a/".to_owned(),
-        method: HttpMethod::Get,
-        payload: None,
-        headers: vec![],
-        timeout: BEAT,
-        redirects: 0,
-        retry: RetryRule::default(),
-        success: SuccessRule::default(),
-        schedule: None,
-    };
-    Run {
+    RunSummary {
         id: RunId::from_u128(7),
         owner: Some(1),
         task_id: Some(3),
-        job: Job::Call(config),
-        lane: String::new(),
         state: RunState::Running,
         attempts: 2,
         lost: 0,
         interrupted: 0,
         max_attempts: 3,
-        once: None,
         replayed_from: None,
         created_at: at,
         due_at: at,
