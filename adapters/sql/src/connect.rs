@@ -17,6 +17,7 @@ use crate::breaker::Breaker;
 use crate::db::{ErrorCounts, Pool, Pools, SQLITE_BUSY_TIMEOUT, Timeouts};
 use crate::error::classify;
 use crate::file::DatabaseFile;
+use crate::permissions::create_private;
 use crate::store::SqlOptions;
 
 /// How long a connection that comes back to the pool may take to say that it is there.
@@ -84,6 +85,9 @@ async fn sqlite(url: &str, options: &SqlOptions) -> Result<Pools, RepositoryErro
         // The database is gone with its only connection.
         if in_memory { pool.min_connections(1).idle_timeout(None).max_lifetime(None) } else { pool }
     };
+    if !in_memory && url.contains("mode=rwc") {
+        create_private(connect.get_filename());
+    }
     let writer = first(pool(1).connect_lazy_with(connect.clone())).await?;
     // One whose file was deleted must not begin another.
     let connect = connect.create_if_missing(false);

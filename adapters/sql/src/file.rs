@@ -3,6 +3,8 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::permissions::is_open_to_others;
+
 /// A file and what it was when it was opened.
 #[derive(Clone, Debug)]
 pub(crate) struct DatabaseFile {
@@ -15,6 +17,11 @@ impl DatabaseFile {
     /// The file that is there now; `None` when there is none, as for a database in memory.
     pub fn at(path: &Path) -> Option<Self> {
         Some(Self { path: path.to_owned(), identity: identity(path).ok()? })
+    }
+
+    /// Where it is, if others than its owner may read it.
+    pub fn exposed(&self) -> Option<PathBuf> {
+        is_open_to_others(&self.path).then(|| self.path.clone())
     }
 
     /// Whether it is still the one that was opened.

@@ -19,6 +19,7 @@ mod key;
 mod lock;
 mod migration;
 mod movie;
+mod permissions;
 mod queue;
 mod quota;
 mod rating;

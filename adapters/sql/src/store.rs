@@ -126,6 +126,11 @@ impl SqlStore {
         is_postgres.then(|| self.db.pools.background.connections.get_postgres_connection_pool().clone())
     }
 
+    /// The file of a SQLite database that others than its owner may read, if it is one.
+    pub fn exposed_file(&self) -> Option<std::path::PathBuf> {
+        self.db.pools.file.as_ref()?.exposed()
+    }
+
     /// `sqlite` or `postgres`.
     pub fn kind(&self) -> &'static str {
         match self.db.get_database_backend() {

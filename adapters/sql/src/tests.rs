@@ -336,3 +336,23 @@ async fn a_clock_that_is_put_forward_makes_nobody_lose_what_is_under_way() {
     let end = Next::Over(AttemptEnd::Succeeded);
     assert!(owner.finish(&live, end, &Trace::default()).await.unwrap());
 }
+
+#[tokio::test]
+async fn a_new_database_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let path = std::env::temp_dir().join(format!("malecon-mode-{}.db", std::process::id()));
+    let url = format!("sqlite://{}?mode=rwc", path.display());
+    let store = SqlStore::connect(&url, SqlOptions::default()).await.unwrap();
+    store.migrate().await.unwrap();
+    for end in ["", "-wal", "-shm"] {
+        let mode = std::fs::metadata(format!("{}{end}", path.display())).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{end}");
+    }
+    assert_eq!(store.exposed_file(), None);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    assert_eq!(store.exposed_file(), Some(path.clone()));
+    store.close().await;
+    remove(&path);
+    let absent = SqlStore::connect(&url.replace("rwc", "rw"), SqlOptions::default()).await;
+    assert!(absent.is_err() && !path.exists(), "one that is not to be made is not made");
+}

@@ -134,6 +134,10 @@ pub(super) async fn doctor(config: &Config) -> Result<(), Failure> {
             Err(error) => Err(error.to_string()),
         },
     )?;
+    if let Some(file) = wired.store.exposed_file() {
+        let file = file.display();
+        print(&format!("warn {:<16} others may read {file}: run `chmod 600 {file}*`\n", "permissions"))?;
+    }
     // Redis connects in the background: give it a moment.
     let mut checks = wired.services.health.checks().await;
     for _ in 0..20 {
