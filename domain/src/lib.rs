@@ -29,7 +29,9 @@ pub use country::{
 pub use dog::{Dog, DogChange, DogName, DogQuery, DogSortKey, PictureUrl};
 pub use file::FileName;
 pub use mail::{Attachment, InvalidMailbox, Line, Mail, Mailbox};
-pub use movie::{Favorite, Genre, Movie, MoviePage, MovieQuery, MovieSortKey, PopularQuery, Rating, Stars};
+pub use movie::{
+    Favorite, Genre, InvalidMovie, Movie, MoviePage, MovieQuery, MovieSortKey, PopularQuery, Rating, Stars,
+};
 pub use page::{Direction, Page, Paged, Sort};
 pub use run::{
     Attempt, AttemptEnd, Job, JobKind, NewRun, Next, OnceKey, Run, RunId, RunQuery, RunState, RunSummary,

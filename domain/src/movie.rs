@@ -2,9 +2,11 @@
 
 #[cfg(test)]
 mod tests;
+mod validity;
 
 use chrono::NaiveDate;
 
+pub use self::validity::InvalidMovie;
 use crate::{Instant, Page, Sort};
 
 /// A movie as its source describes it. Everything but the number and the title may be missing.

@@ -114,8 +114,8 @@ fn details(answer: &Value, id: i64) -> Result<Movie, GatewayError> {
     Ok(movie)
 }
 
-/// A movie of a list or alone. Without a number and a title it is none; what else is wrong is as good
-/// as missing.
+/// A movie of a list or alone. Without a number and a title it is none; what else is wrong, or must not be
+/// shown, is as good as missing.
 fn movie(value: &Value) -> Result<Movie, Wrong> {
     let row = Object::of(value, "")?;
     let text = |name: &str| row.text(name).ok().flatten();
@@ -123,8 +123,8 @@ fn movie(value: &Value) -> Result<Movie, Wrong> {
     let count = |name: &str| row.count(name).ok();
     // These are 0 when nobody has told TMDB.
     let told = |name: &str| count(name).filter(|count| *count > 0);
-    Ok(Movie {
-        id: row.get("id").and_then(Value::as_i64).filter(|id| *id > 0).ok_or("id is not a number from 1")?,
+    let movie = Movie {
+        id: row.get("id").and_then(Value::as_i64).ok_or("id is not a number from 1")?,
         title: row.text("title")?.ok_or("title is missing")?,
         original_title: text("original_title"),
         original_language: text("original_language"),
@@ -136,7 +136,7 @@ fn movie(value: &Value) -> Result<Movie, Wrong> {
         status: text("status"),
         genres: genres(row),
         popularity: number("popularity"),
-        vote_average: number("vote_average").filter(|vote| (0.0..=10.0).contains(vote)),
+        vote_average: number("vote_average"),
         vote_count: count("vote_count"),
         poster_path: text("poster_path"),
         backdrop_path: text("backdrop_path"),
@@ -145,7 +145,8 @@ fn movie(value: &Value) -> Result<Movie, Wrong> {
         budget: told("budget"),
         revenue: told("revenue"),
         adult: row.flag("adult").ok().flatten().unwrap_or_default(),
-    })
+    };
+    movie.checked().map_err(|error| error.to_string())
 }
 
 /// `genres` of a movie alone, `genre_ids` of one in a list.

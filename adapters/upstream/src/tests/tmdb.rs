@@ -260,3 +260,21 @@ async fn counts_that_are_none_are_what_was_seen(
     let page = tmdb.popular(&query(4)).await.unwrap().value;
     assert_eq!((page.pages, page.total), (pages, total));
 }
+
+#[tokio::test]
+async fn no_movie_brings_a_script_and_one_bad_movie_spoils_no_page() {
+    let mut bad = row(1);
+    bad["title"] = json!("a\u{1b}]0;b");
+    let mut sly = row(2);
+    sly["poster_path"] = json!("javascript:alert(1)");
+    let (source, _stub) = against(ok(&listed(&[bad, sly, row(3)]).to_string())).await;
+    let page = source.popular(&query(1)).await.unwrap().value;
+    assert_eq!(page.movies.iter().map(|movie| movie.id).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(page.movies[0].poster_path, None);
+
+    let mut sly = alone(4);
+    sly["homepage"] = json!("javascript:alert(1)");
+    let (source, _stub) = against(ok(&sly.to_string())).await;
+    let movie = source.movie(4).await.unwrap().value.unwrap();
+    assert_eq!((movie.homepage, movie.imdb_id.as_deref()), (None, Some("tt0000000")));
+}
