@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use malecon::domain::{
-    Attempt, AttemptEnd, HttpMethod, Instant, Principal, RetryRule, Run, RunQuery, RunState, Schedule,
-    SuccessRule, TaskConfig, TaskDraft,
+    Attempt, AttemptEnd, HttpMethod, Instant, Principal, RetryRule, Run, RunQuery, RunState, RunSummary,
+    Schedule, SuccessRule, TaskConfig, TaskDraft,
 };
 use malecon::{ServiceError, TaskService, UserInput};
 use malecon_server::wiring::{Wired, wire};
@@ -115,23 +115,23 @@ impl Ground {
     }
 
     /// A new run of a task, asked for again while the store is too busy: then none was made.
-    pub async fn run(&self, task: i64) -> Run {
+    pub async fn run(&self, task: i64) -> RunSummary {
         loop {
             match self.tasks().execute(&self.user, task, None).await {
                 Err(ServiceError::Unavailable { retry_after, .. }) => tokio::time::sleep(retry_after).await,
-                run => return run.unwrap(),
+                run => return run.unwrap().summary(),
             }
         }
     }
 
     /// A run as it is now.
-    pub async fn show(&self, run: &Run) -> (Run, Vec<Attempt>) {
+    pub async fn show(&self, run: &RunSummary) -> (Run, Vec<Attempt>) {
         self.tasks().show_run(&self.user, run.task_id.unwrap(), run.id).await.unwrap()
     }
 
     /// All runs of a task, the first one first.
-    pub async fn runs(&self, task_id: i64) -> Vec<Run> {
-        let mut runs: Vec<Run> = vec![];
+    pub async fn runs(&self, task_id: i64) -> Vec<RunSummary> {
+        let mut runs: Vec<RunSummary> = vec![];
         loop {
             let query = RunQuery { task_id, before: runs.last().map(|run| run.id), most: 100 };
             let page = self.tasks().runs(&self.user, &query).await.unwrap();
@@ -144,7 +144,7 @@ impl Ground {
     }
 
     /// The run with its attempts when it is over.
-    pub async fn over(&self, run: &Run) -> (Run, Vec<Attempt>) {
+    pub async fn over(&self, run: &RunSummary) -> (Run, Vec<Attempt>) {
         until(&format!("the end of {}", run.id), async || {
             let shown = self.show(run).await;
             shown.0.state.is_over().then_some(shown)
@@ -168,7 +168,7 @@ impl Ground {
 
     /// Checks that a run has succeeded at the last of its attempts, that the ones before it were lost,
     /// and that the target was called no more often than that; how many were lost.
-    pub async fn succeeded_once(&self, run: &Run, calls: &HashMap<String, usize>) -> usize {
+    pub async fn succeeded_once(&self, run: &RunSummary, calls: &HashMap<String, usize>) -> usize {
         let (run, attempts) = self.show(run).await;
         assert_eq!(run.state, RunState::Succeeded, "{attempts:?}");
         let (last, lost) = attempts.split_last().unwrap();

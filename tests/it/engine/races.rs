@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use malecon::domain::{Run, RunState};
+use malecon::domain::{RunState, RunSummary};
 use rstest::rstest;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -38,9 +38,9 @@ async fn with_runs(ground: &Ground, target: &Target) -> Vec<i64> {
 /// Checks that each run was done by one of them, once.
 async fn each_was_done_once(ground: &Ground, target: &Target, tasks: Vec<i64>) {
     ground.all_over().await;
-    let runs: Vec<Run> = join_all(tasks.iter().map(|task| ground.runs(*task))).await.concat();
+    let runs: Vec<RunSummary> = join_all(tasks.iter().map(|task| ground.runs(*task))).await.concat();
     assert_eq!(runs.len(), RUNS);
-    let once = |run: &Run| (run.state, run.attempts) == (RunState::Succeeded, 1);
+    let once = |run: &RunSummary| (run.state, run.attempts) == (RunState::Succeeded, 1);
     assert_eq!(runs.iter().find(|run| !once(run)), None);
     assert_eq!(target.calls(), runs.iter().map(|run| (run.id.to_string(), 1)).collect());
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use malecon::domain::{Instant, Overlap, Run, Schedule};
+use malecon::domain::{Instant, Overlap, RunSummary, Schedule};
 
 use super::ground::{Engine, Ground, random, setting, until};
 use super::races::crowd;
@@ -17,7 +17,7 @@ const CROWD: usize = 5;
 const LATE: i64 = 1;
 
 /// The runs of a task as soon as there are so many, in the order in which they were made.
-pub async fn with_so_many(ground: &Ground, task: i64, count: usize) -> Vec<Run> {
+pub async fn with_so_many(ground: &Ground, task: i64, count: usize) -> Vec<RunSummary> {
     until(&format!("run {count}"), async || {
         let mut runs = ground.runs(task).await;
         runs.sort_by_key(|run| run.created_at);
@@ -28,7 +28,7 @@ pub async fn with_so_many(ground: &Ground, task: i64, count: usize) -> Vec<Run> 
 
 /// Checks that these runs can be those of one tick each: there is a tick each second, the first one of
 /// theirs comes after so many seconds from `start` on, and no run is made before its tick.
-pub fn one_for_each_tick(runs: &[Run], start: Instant, first: i64) {
+pub fn one_for_each_tick(runs: &[RunSummary], start: Instant, first: i64) {
     for (number, run) in (first..).zip(runs) {
         let tick = start.timestamp() + number;
         assert!(run.created_at.timestamp() >= tick, "run {number} from {start}: {runs:#?}");
@@ -37,7 +37,7 @@ pub fn one_for_each_tick(runs: &[Run], start: Instant, first: i64) {
 
 /// How many ticks from `start` to the last of these runs have none. There is a tick each second; each
 /// run must find a tick of its own that is not later than itself, and not much earlier.
-fn without_a_run(runs: &[Run], start: Instant) -> i64 {
+fn without_a_run(runs: &[RunSummary], start: Instant) -> i64 {
     let mut last = start.timestamp();
     for (number, run) in runs.iter().enumerate() {
         let made = run.created_at.timestamp();
@@ -120,7 +120,7 @@ async fn each_tick_makes_one_run_whoever_of_several_processes_is_killed() {
     let start = ground.time(clock).await;
     let _process = ground.process(LEASE).await;
     let runs = with_so_many(&ground, task, before.len() + 4).await;
-    let ids = |runs: &[Run]| runs.iter().map(|run| run.id).collect::<Vec<_>>();
+    let ids = |runs: &[RunSummary]| runs.iter().map(|run| run.id).collect::<Vec<_>>();
     assert_eq!(ids(&runs[..before.len()]), ids(&before));
     // The first one stands for all ticks of the pause.
     one_for_each_tick(&runs[before.len()..], start, 0);
