@@ -410,7 +410,9 @@ impl TaskService {
             }
         }
         let kept = present.map_or(&[][..], |present| &present.headers);
-        let moves = present.is_some_and(|present| self.moves(present, &draft.config));
+        // A target that is refused itself gets nothing.
+        let is_refused = faults.iter().any(|fault| fault.member == "config/base_url");
+        let moves = !is_refused && present.is_some_and(|present| self.moves(present, &draft.config));
         for header in draft.config.headers.iter().filter(|header| is_stand_in(header)) {
             let detail = match stored(kept, header) {
                 None => "there is no secret yet that this mask could stand for",

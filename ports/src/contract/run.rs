@@ -254,7 +254,7 @@ pub async fn no_more_runs_are_open_than_may_be(store: &impl TaskStore) {
     assert_eq!(write(store, &NewRun { id: id(40), ..keyed }).await, RunWrite::There(first));
     let other = NewRun { once: once("other"), ..limited(&one, 41) };
     assert_eq!(write(store, &other).await, RunWrite::Full);
-    assert_eq!(list(store, &RunQuery::latest(one.id)).await.contains(&id(41)), false);
+    assert!(!list(store, &RunQuery::latest(one.id)).await.contains(&id(41)));
     add_run(store, &limited(&bens, 42)).await;
     add_run(store, &run_of(&one, 43)).await;
     let far = NewRun { most_open: Some(1_000_000), ..run_of(&one, 44) };

@@ -165,9 +165,6 @@ async fn what_is_not_as_it_should_be_is_missing(#[case] wrong: Value) {
         if wrong == json!(true) {
             found.adult = false;
         }
-        if wrong.is_number() {
-            assert_eq!(found.popularity.take(), (!strip).then_some(-1e300));
-        }
         let bare = malecon_domain::Movie { id: 5, title: "Tide 5".into(), ..Default::default() };
         assert_eq!(found, bare);
     }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta};
 use futures_util::future::join_all;
-use malecon_domain::{Instant, Overlap, Run, Schedule};
+use malecon_domain::{Instant, Overlap, Schedule};
 use malecon_ports::Clock;
 use rstest::rstest;
 
@@ -52,7 +52,7 @@ async fn look(bench: &Bench, processes: &[TaskService], wait: Duration, times: u
 async fn made(bench: &Bench, task: i64) -> Vec<Instant> {
     let query = RunQuery { most: 1_000, ..RunQuery::latest(task) };
     let runs = bench.tasks.runs(&bench.ana, &query).await.unwrap();
-    let mut made: Vec<_> = runs.iter().map(|run: &Run| run.created_at).collect();
+    let mut made: Vec<_> = runs.iter().map(|run| run.created_at).collect();
     made.sort();
     made
 }
