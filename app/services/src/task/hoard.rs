@@ -28,7 +28,9 @@ impl Hoard {
     /// Those who have written as much as this, who begin anew.
     fn take(&self, bytes: u64) -> BTreeSet<i64> {
         let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        written.extract_if(.., |_, sum| *sum >= bytes).map(|(owner, _)| owner).collect()
+        let many = written.iter().filter(|(_, sum)| **sum >= bytes).map(|(owner, _)| *owner).collect();
+        written.retain(|_, sum| *sum < bytes);
+        many
     }
 }
 
