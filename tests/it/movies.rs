@@ -162,7 +162,8 @@ async fn what_was_answered_before_wants_a_token_each_time() {
         let text = answer.headers()["ratelimit"].to_str().unwrap().to_owned();
         text.split([';', '=']).nth(2).unwrap().parse::<u32>().unwrap()
     };
-    assert_eq!((left().await, left().await, left().await), (99, 98, 97), "each one counts");
+    // All requests of the user count, whatever token they come with; the first one made this token.
+    assert_eq!((left().await, left().await, left().await), (98, 97, 96), "each one counts");
     for wrong in ["", "x", &token[1..]] {
         let answer = send(client, Method::GET, POPULAR, wrong, Value::Null).await;
         assert_eq!(answer.status(), 401, "{wrong:?}");
@@ -171,12 +172,12 @@ async fn what_was_answered_before_wants_a_token_each_time() {
     let etag = get(client, POPULAR).await.headers()["etag"].clone();
     let again = client.request(Method::GET, POPULAR).bearer_auth(CONSUMER).header("If-None-Match", etag);
     assert_eq!(again.send().await.unwrap().status(), 304);
-    for _ in 0..97 {
+    for _ in 0..94 {
         left().await;
     }
     assert_eq!(send(client, Method::GET, POPULAR, token, Value::Null).await.status(), 429);
     let place = format!("/api/tokens/{}", made["id"]);
-    assert_eq!(ask(client, Method::DELETE, &place, CONSUMER, Value::Null).await.0, 204);
+    assert_eq!(ask(client, Method::DELETE, &place, ADMIN, Value::Null).await.0, 204);
     let mut status = 0;
     for _ in 0..200 {
         status = send(client, Method::GET, POPULAR, token, Value::Null).await.status().as_u16();

@@ -1,5 +1,6 @@
 //! Whether a database does what it is there for, and how it fares.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -55,6 +56,11 @@ impl SqlStore {
     pub fn pools(&self) -> Vec<PoolStats> {
         let pools = self.db.pools.all().into_iter();
         pools.map(|pool| PoolStats { name: pool.name, in_use: pool.in_use(), size: pool.size }).collect()
+    }
+
+    /// How many leases of runs this process found to have lapsed: their owners died, or lost the database.
+    pub fn lost_leases(&self) -> u64 {
+        self.db.pools.lost_leases.load(Ordering::Relaxed)
     }
 
     /// How many calls failed since it was opened, by kind: `silent` (no connection or no answer),

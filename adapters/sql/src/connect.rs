@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::str::FromStr;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -108,6 +109,7 @@ async fn sqlite(url: &str, options: &SqlOptions) -> Result<Pools, RepositoryErro
         background_timeouts: BACKGROUND,
         breaker: Breaker::default(),
         errors: ErrorCounts::default(),
+        lost_leases: AtomicU64::default(),
         file,
     })
 }
@@ -173,6 +175,7 @@ async fn postgres(url: &str, options: &SqlOptions) -> Result<Pools, RepositoryEr
         background_timeouts: BACKGROUND,
         breaker: Breaker::default(),
         errors: ErrorCounts::default(),
+        lost_leases: AtomicU64::default(),
         file: None,
     })
 }

@@ -88,6 +88,8 @@ pub(crate) struct Pools {
     pub background_timeouts: Timeouts,
     pub breaker: Breaker,
     pub errors: ErrorCounts,
+    /// Leases of runs that were found to have lapsed.
+    pub lost_leases: AtomicU64,
     /// The file of a SQLite database.
     pub file: Option<crate::file::DatabaseFile>,
 }

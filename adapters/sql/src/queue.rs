@@ -3,6 +3,7 @@
 mod steady;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -67,7 +68,8 @@ impl TaskQueue for SqlQueue {
         let now = self.now(&transaction).await?;
         // Whoever looks through the table also finds what others have left.
         if self.steady.is_at(now, lease) {
-            free_lapsed(&transaction, now, &self.bell).await?;
+            let lost = free_lapsed(&transaction, now, &self.bell).await?;
+            self.db.pools.lost_leases.fetch_add(lost, Ordering::Relaxed);
         }
         let run = take(&transaction, full, now, lease).await?;
         transaction.commit().await.map_err(classify)?;
@@ -161,10 +163,10 @@ fn fenced(now: i64, value: impl Into<Value>, lease: &RunLease) -> [Value; 4] {
     [now.into(), value.into(), lease.id.to_string().into(), i64::from(lease.attempt).into()]
 }
 
-/// Ends the attempts of those who did not renew their leases.
-async fn free_lapsed(db: &impl ConnectionTrait, now: i64, bell: &Bell) -> Result<(), RepositoryError> {
+/// Ends the attempts of those who did not renew their leases; how many there were.
+async fn free_lapsed(db: &impl ConnectionTrait, now: i64, bell: &Bell) -> Result<u64, RepositoryError> {
     let lapsed = "state = 'running' AND lease_until <= $1";
-    end_each(db, lapsed, [], AttemptEnd::Lost, now, bell).await.map(|_| ())
+    end_each(db, lapsed, [], AttemptEnd::Lost, now, bell).await
 }
 
 /// Ends attempts that nobody goes on with, as lost or interrupted: those of these runs, if nobody else is at

@@ -83,6 +83,10 @@ fn describe() {
         "Connections to the database, by pool: in use, and at most"
     );
     metrics::describe_counter!("malecon_database_errors_total", "Calls of the database that failed, by kind");
+    metrics::describe_counter!(
+        "malecon_leases_lost_total",
+        "Leases of runs that this process found to have lapsed"
+    );
     metrics::describe_counter!("malecon_redis_errors_total", "Commands of Redis that failed");
     metrics::describe_gauge!("malecon_sync_last_succeeded", "Whether the last sync of countries succeeded");
     metrics::describe_gauge!(
@@ -157,6 +161,7 @@ pub(crate) fn observe_store(store: &SqlStore) {
             .set(pool.in_use);
         metrics::gauge!("malecon_database_connections", "pool" => pool.name, "state" => "max").set(pool.size);
     }
+    metrics::counter!("malecon_leases_lost_total").absolute(store.lost_leases());
     for (kind, count) in store.errors() {
         metrics::counter!("malecon_database_errors_total", "kind" => kind).absolute(count);
     }

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::signals::Signals;
 use crate::listen::{self, Limits};
-use crate::wiring::{Wired, plans, wire};
+use crate::wiring::{Retry, START_TIMEOUT, Wired, plans, wire};
 use crate::{Config, Failure, first, monitor, schedule};
 
 /// A server that runs.
@@ -122,16 +122,17 @@ async fn told(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// Fills an empty store; when another process is at it, waits until it has.
+/// Fills an empty store; when another process is at it, or it can't be used yet, waits until it is filled.
 async fn fill(countries: &malecon::CountryService) -> Result<(), Failure> {
-    for _ in 0..60 {
+    let retry = Retry::new("filling the store", START_TIMEOUT);
+    loop {
         match countries.fill().await {
             Ok(_) => return Ok(()),
-            Err(ServiceError::Conflict { .. }) => tokio::time::sleep(Duration::from_millis(500)).await,
+            Err(error @ (ServiceError::Conflict { .. } | ServiceError::Unavailable { .. }))
+                if retry.again(&error).await => {}
             Err(error) => return Err(Failure::of("the store can't be filled", error)),
         }
     }
-    Err(Failure::new("the store is empty, and another process has been filling it for 30 s"))
 }
 
 /// Serves until the process is told to stop.

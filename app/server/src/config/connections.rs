@@ -17,7 +17,7 @@ pub struct Connections {
     pub max_connections: u32,
 
     /// Connections open at once from one address (of IPv6, its /64) that is no trusted proxy; half of
-    /// MALECON_MAX_CONNECTIONS unless told
+    /// MALECON_MAX_CONNECTIONS by default
     #[arg(long, env = "MALECON_MAX_CONNECTIONS_PER_ADDRESS", default_value = "", value_parser = perhaps, hide_default_value = true, global = true)]
     pub max_connections_per_address: Perhaps<u32>,
 

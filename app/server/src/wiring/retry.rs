@@ -27,7 +27,7 @@ impl Retry {
         if Instant::now() >= self.until {
             return false;
         }
-        tracing::warn!(what = self.what, error = error as &(dyn Error + 'static), "trying again");
+        tracing::info!(what = self.what, error = error as &(dyn Error + 'static), "trying again");
         sleep(RETRY_EVERY).await;
         true
     }
