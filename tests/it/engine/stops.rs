@@ -1,6 +1,6 @@
 //! Programs that are told to stop, as in a deploy.
 
-use malecon::domain::{AttemptEnd, Run, RunState};
+use malecon::domain::{AttemptEnd, RunState, RunSummary};
 use rstest::rstest;
 
 use super::ground::{Engine, Ground};
@@ -13,13 +13,13 @@ async fn program(ground: &Ground, command: &str, grace: &str) -> Program {
 }
 
 /// A run of one attempt, which is under way.
-async fn under_way(ground: &Ground, slow: &Target) -> Run {
+async fn under_way(ground: &Ground, slow: &Target) -> RunSummary {
     let run = ground.run(ground.task(slow, 1, None).await).await;
     slow.reached(1).await;
     run
 }
 
-async fn ends(ground: &Ground, run: &Run) -> (RunState, Vec<Option<AttemptEnd>>) {
+async fn ends(ground: &Ground, run: &RunSummary) -> (RunState, Vec<Option<AttemptEnd>>) {
     let (run, attempts) = ground.show(run).await;
     (run.state, attempts.iter().map(|attempt| attempt.end).collect())
 }
