@@ -16,8 +16,6 @@ fn run() -> RunSummary {
         task_id: Some(3),
         state: RunState::Running,
         attempts: 2,
-        lost: 0,
-        interrupted: 0,
         max_attempts: 3,
         replayed_from: None,
         created_at: at,
