@@ -1,6 +1,7 @@
 //! How repositories reach their database: each call with a connection of its purpose, within its time.
 
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -23,6 +24,9 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a write may take on SQLite. What it waits for is the disk; a lock has a time of its own.
 const SQLITE_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a request waits for its turn to write to SQLite while others before it get theirs.
+const WRITER_QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long SQLite itself waits for another process that writes.
 pub(crate) const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_millis(700);
@@ -62,12 +66,20 @@ pub(crate) struct Pool {
     pub connections: DatabaseConnection,
     permits: Arc<Semaphore>,
     pub size: u32,
+    /// Calls that went well: whoever waits for a place sees that others get through.
+    completed: AtomicU64,
 }
 
 impl Pool {
     pub fn new(name: &'static str, connections: impl Into<DatabaseConnection>, size: u32) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(size as usize));
-        Arc::new(Self { name, connections: connections.into(), permits, size })
+        Arc::new(Self {
+            name,
+            connections: connections.into(),
+            permits,
+            size,
+            completed: AtomicU64::default(),
+        })
     }
 
     /// How many of its connections are in use.
@@ -185,17 +197,28 @@ impl Db {
         }
     }
 
-    /// A place among those who may use a connection now.
-    async fn permits(&self, pool: &Pool, limit: Duration) -> Result<Permits, DbErr> {
+    /// A place among those who may use a connection now. Where one writes for all, a queue that moves is
+    /// waited in for longer than one that stands.
+    async fn permits(&self, pool: &Arc<Pool>, limit: Duration) -> Result<Permits, DbErr> {
+        let is_writer = self.pools.writer.as_ref().is_some_and(|writer| Arc::ptr_eq(writer, pool));
         let places = async {
             let share = match &self.share {
-                Some(share) => Some(Arc::clone(share).acquire_owned().await),
-                None => None,
+                Some(share) if !is_writer => Arc::clone(share).acquire_owned().await.ok(),
+                _ => None,
             };
-            (share.and_then(Result::ok), Arc::clone(&pool.permits).acquire_owned().await.ok())
+            (share, Arc::clone(&pool.permits).acquire_owned().await.ok())
         };
-        let permits = timeout(limit, places).await;
-        permits.map_err(|_| self.pools.failed(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))
+        let (mut places, begun) = (pin!(places), Instant::now());
+        loop {
+            let completed = pool.completed.load(Ordering::Relaxed);
+            if let Ok(permits) = timeout(limit, places.as_mut()).await {
+                return Ok(permits);
+            }
+            let moves = is_writer && pool.completed.load(Ordering::Relaxed) != completed;
+            if !moves || begun.elapsed() >= WRITER_QUEUE_TIMEOUT {
+                return Err(self.pools.failed(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)));
+            }
+        }
     }
 
     /// One call, with a connection of the right pool.
@@ -211,7 +234,10 @@ impl Db {
             let answer = self.pools.watch(timeouts.left(begun), call(&pool.connections)).await;
             match answer {
                 Err(error) if self.waits_on(&error, begun, timeouts) => {}
-                answer => return answer.map_err(|error| self.pools.failed(error)),
+                answer => {
+                    pool.completed.fetch_add(u64::from(answer.is_ok()), Ordering::Relaxed);
+                    return answer.map_err(|error| self.pools.failed(error));
+                }
             }
         }
     }
@@ -242,7 +268,8 @@ impl Db {
                 begun => break begun.map_err(|error| self.pools.failed(error))?,
             }
         };
-        Ok(Transaction { inner, pools: Arc::clone(&self.pools), answer: timeouts.answer, _permits: permits })
+        let (pools, pool) = (Arc::clone(&self.pools), Arc::clone(pool));
+        Ok(Transaction { inner, pools, pool, answer: timeouts.answer, _permits: permits })
     }
 }
 
@@ -327,6 +354,7 @@ impl ConnectionTrait for Db {
 pub(crate) struct Transaction {
     inner: DatabaseTransaction,
     pools: Arc<Pools>,
+    pool: Arc<Pool>,
     answer: Duration,
     _permits: Permits,
 }
@@ -334,6 +362,7 @@ pub(crate) struct Transaction {
 impl Transaction {
     pub async fn commit(self) -> Result<(), DbErr> {
         let answer = self.pools.watch(self.answer.max(COMMIT_TIMEOUT), self.inner.commit()).await;
+        self.pool.completed.fetch_add(u64::from(answer.is_ok()), Ordering::Relaxed);
         answer.map_err(|error| self.pools.failed(error))
     }
 

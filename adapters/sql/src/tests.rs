@@ -356,3 +356,21 @@ async fn a_new_database_is_its_owners_alone() {
     let absent = SqlStore::connect(&url.replace("rwc", "rw"), SqlOptions::default()).await;
     assert!(absent.is_err() && !path.exists(), "one that is not to be made is not made");
 }
+
+/// Nobody is refused for being one of many, as long as the queue moves.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_of_writers_that_moves_is_waited_in() {
+    let (path, url) = file();
+    let options = SqlOptions { acquire_timeout: Duration::from_millis(60), ..SqlOptions::default() };
+    let store = SqlStore::connect(&url, options).await.unwrap();
+    store.migrate().await.unwrap();
+    let adds = (0..200).map(|n| {
+        let runs = store.runs();
+        tokio::spawn(async move { runs.add(&new_run(n)).await.map(|_| ()) })
+    });
+    let adds: Vec<_> = adds.collect();
+    for add in adds {
+        add.await.unwrap().unwrap();
+    }
+    remove(&path);
+}

@@ -102,7 +102,7 @@ fn url(folder: &Path) -> String {
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(tmpfs), ignore = "needs to mount a file system")]
 async fn a_disk_that_was_full_has_lost_nothing_that_was_acknowledged() {
-    let (disk, target) = (Disk::new("24m"), Target::quick().await);
+    let (disk, target) = (Disk::new("96m"), Target::quick().await);
     let ground = Ground::at(url(&disk.0.0)).await;
     let task = ground.task(&target, 20, None).await;
     let mut process: Process = ground.process(LEASE).await;
