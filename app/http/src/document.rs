@@ -44,7 +44,7 @@ const PARAMS: &[(&str, &[Param])] = &[
     ("exportCountries", country::EXPORT),
     ("showCountry", country::ONE),
     ("listActivities", activity::LIST),
-    ("v31All", v31::ALL),
+    ("v31All", v31::FIELDS),
     ("v31Name", v31::NAME),
     ("v31Alpha", v31::FIELDS),
     ("v31Alphas", v31::ALPHA),

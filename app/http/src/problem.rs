@@ -80,8 +80,6 @@ struct V31Error<'a> {
     status: u16,
 }
 
-const FIELDS_REQUIRED: &str = "fields_required";
-
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
@@ -92,12 +90,6 @@ impl Problem {
     pub fn query(code: &'static str, errors: Vec<FieldError>) -> Self {
         let detail = errors.iter().map(|error| error.detail.as_str()).collect::<Vec<_>>().join("; ");
         Self { errors, ..Self::new(StatusCode::BAD_REQUEST, code, detail) }
-    }
-
-    /// The 400 of `/v3.1/all`.
-    pub fn fields_required() -> Self {
-        let detail = "'fields' query not specified or you're requesting more than 10 fields";
-        Self::new(StatusCode::BAD_REQUEST, FIELDS_REQUIRED, detail)
     }
 
     /// What lies behind it, when it is a fault of ours or of what we depend on, and so is to be logged.
@@ -119,11 +111,7 @@ impl Problem {
     pub fn respond(&self, request_id: &str, v31: bool) -> Response {
         let old = v31 && matches!(self.status, StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST);
         let (content_type, body) = if old {
-            let message = match self.status {
-                StatusCode::NOT_FOUND => "Not Found",
-                _ if self.code == FIELDS_REQUIRED => self.detail.as_str(),
-                _ => "Bad Request",
-            };
+            let message = if self.status == StatusCode::NOT_FOUND { "Not Found" } else { "Bad Request" };
             ("application/json", serde_json::to_vec(&V31Error { message, status: self.status.as_u16() }))
         } else {
             let body = ProblemBody {

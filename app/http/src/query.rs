@@ -43,8 +43,8 @@ pub(crate) enum Kind {
     Members(fn() -> Vec<&'static str>),
     /// Some of these, separated by commas, each behind a `-` when it is to run downwards.
     Order(fn() -> Vec<&'static str>),
-    /// Words separated by commas; at most so many, or any number for 0. Needed if it says so.
-    Words { most: usize, needed: bool },
+    /// Words separated by commas. Needed if it says so.
+    Words { needed: bool },
 }
 
 /// The parameters of a request, checked against their table.
@@ -83,8 +83,16 @@ impl Query {
                 }
                 continue;
             };
-            if pairs.iter().any(|(known, _)| *known == param.name) {
-                errors.push(error(&name, format!("{name} is given twice")));
+            let before = pairs.iter_mut().find(|(known, _)| *known == param.name);
+            if let Some((_, list)) = before {
+                // A list that is given in parts, as generated clients do; else the first one counts for whoever
+                // never minded.
+                match param.kind.check(value.trim()) {
+                    Ok(()) if param.kind.is_list() => *list = format!("{list},{}", value.trim()),
+                    Ok(()) if lenient => {}
+                    Ok(()) => errors.push(error(&name, format!("{name} is given twice"))),
+                    Err(detail) => errors.push(error(&name, format!("{name} {detail}"))),
+                }
             } else if let Err(detail) = param.kind.check(value.trim()) {
                 errors.push(error(&name, format!("{name} {detail}")));
             } else if !value.trim().is_empty() {
@@ -133,9 +141,15 @@ impl Query {
 }
 
 impl Kind {
+    fn is_list(self) -> bool {
+        matches!(self, Self::Members(_) | Self::Order(_) | Self::Words { .. })
+    }
+
     fn check(self, value: &str) -> Result<(), String> {
-        if value.chars().count() > LONGEST {
-            return Err(format!("is longer than {LONGEST} characters"));
+        // The codes of all countries are a list, too.
+        let limit = if matches!(self, Self::Words { .. }) { 8 * LONGEST } else { LONGEST };
+        if value.chars().count() > limit {
+            return Err(format!("is longer than {limit} characters"));
         }
         match self {
             Self::Words { .. } | Self::Text if value.is_empty() => Ok(()),
@@ -195,14 +209,8 @@ impl Kind {
                     all().into_iter().flat_map(|key| [key.to_owned(), format!("-{key}")]).collect();
                 list(json!({"type": "string", "enum": both}))
             }
-            Self::Words { most: 0, needed: false } => json!({"type": "array", "items": {"type": "string"}}),
-            Self::Words { most, .. } => {
-                let mut schema = list(json!({"type": "string", "pattern": "^[A-Za-z0-9_.-]+$"}));
-                if most > 0 {
-                    schema["maxItems"] = json!(most);
-                }
-                schema
-            }
+            Self::Words { needed: false } => json!({"type": "array", "items": {"type": "string"}}),
+            Self::Words { needed: true } => list(json!({"type": "string", "pattern": "^[A-Za-z0-9_.-]+$"})),
         }
     }
 }
@@ -214,7 +222,7 @@ impl Param {
             "name": self.name,
             "in": "query",
             "description": self.about,
-            "required": matches!(self.kind, Kind::Words { needed: true, .. }),
+            "required": matches!(self.kind, Kind::Words { needed: true }),
             "schema": self.kind.schema(),
         });
         if param["schema"]["type"] == "array" {

@@ -21,10 +21,7 @@ use crate::services::Services;
 use body::{Shape, V31Countries, V31OneOrMany};
 
 pub(crate) use body::SCHEMA;
-pub(crate) use params::{ALL, ALPHA, FIELDS, INDEPENDENT, NAME};
-
-/// Fields that `/v3.1/all` gives at most.
-const MOST_FIELDS: usize = 10;
+pub(crate) use params::{ALPHA, FIELDS, INDEPENDENT, NAME};
 
 #[derive(Tags)]
 enum Tag {
@@ -38,17 +35,11 @@ pub(crate) struct V31Api(pub Arc<Services>);
 #[OpenApi(prefix_path = "/v3.1", tag = "Tag::V31")]
 impl V31Api {
     /// All countries
+    ///
+    /// With all members, or with those of `fields`.
     #[oai(path = "/all", method = "get", operation_id = "v31All")]
     async fn all(&self, request: &Request) -> Result<Ready<V31Countries>, Problem> {
-        let params = Query::read_leniently(request, ALL)?;
-        let names: Vec<&str> = params.text("fields").unwrap_or_default().split(',').collect();
-        let is_word = |name: &&str| {
-            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
-        };
-        if names.len() > MOST_FIELDS || !names.iter().all(is_word) {
-            return Err(Problem::fields_required());
-        }
-        self.answer(request, &params, "all", Lookup::All, Shape::List).await
+        self.by(request, "all", Lookup::All).await
     }
 
     /// Countries by name
@@ -101,7 +92,7 @@ impl V31Api {
                 "a code has 2 or 3 letters",
             ));
         }
-        let shape = if params.text("fields").is_some() { Shape::One } else { Shape::List };
+        let shape = if params.members("fields").is_empty() { Shape::List } else { Shape::One };
         self.answer(request, &params, "alpha", Lookup::Alpha(vec![code.0]), shape).await
     }
 
@@ -212,9 +203,9 @@ impl V31Api {
         shape: Shape,
     ) -> Result<Ready<T>, Problem> {
         let held = self.0.countries.held().await?;
-        let fields: Option<FieldSet> = params
-            .text("fields")
-            .map(|names| names.split(',').filter_map(|name| CountryField::from_name(name.trim())).collect());
+        let names = params.members("fields");
+        let known = || names.iter().filter_map(|name| CountryField::from_name(name)).collect();
+        let fields: Option<FieldSet> = (!names.is_empty()).then(known);
         let key = format!("{}:v31:{route}:{lookup:?}:{fields:?}", version_key(held.version));
         Ready::public(
             request,

@@ -214,12 +214,21 @@ fn not_found() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "not_found", NOWHERE)
 }
 
-/// `/path/` is `/path`.
+/// `/path/` is `/path`, and under `/v3.1` `//` is `/`, as it was.
 fn trim_slash(request: &mut Request) {
     let path = request.uri().path();
-    if path.len() < 2 || !path.ends_with('/') {
+    let is_old = path.contains("//") && path.trim_start_matches('/').starts_with("v3.1");
+    if !is_old && (path.len() < 2 || !path.ends_with('/')) {
         return;
     }
+    let single: String;
+    let path = if is_old {
+        let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+        single = format!("/{}", segments.join("/"));
+        &single
+    } else {
+        path
+    };
     let trimmed = path.trim_end_matches('/');
     let trimmed = if trimmed.is_empty() { "/" } else { trimmed };
     let target = match request.uri().query() {

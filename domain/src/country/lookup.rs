@@ -14,7 +14,8 @@ pub enum Lookup {
     FullName(String),
     /// One of these alpha-2, alpha-3, numeric or Olympic codes.
     Alpha(Vec<String>),
-    /// A currency's code, or a substring of its name.
+    /// A currency's code, or a substring of its name. A text that is somebody's code is nothing but a code:
+    /// `AUD` is no part of "Saudi riyal".
     Currency(String),
     /// A language's code or its name.
     Language(String),
@@ -36,7 +37,8 @@ impl Lookup {
     /// The countries that answer the question, in the order they come in.
     pub fn select<'a, T: AsRef<Country>>(&self, countries: &'a [T]) -> Vec<&'a T> {
         let matcher = self.prepared();
-        countries.iter().filter(|country| matcher.matches((*country).as_ref())).collect()
+        let is_code = matches!(&matcher, Self::Currency(code) if countries.iter().any(|country| has_currency((*country).as_ref(), code)));
+        countries.iter().filter(|country| matcher.matches((*country).as_ref(), is_code)).collect()
     }
 
     /// The same question with its texts folded once.
@@ -58,7 +60,8 @@ impl Lookup {
         }
     }
 
-    fn matches(&self, country: &Country) -> bool {
+    /// Whether the country answers it; `is_code` tells of a currency that it is a code.
+    fn matches(&self, country: &Country, is_code: bool) -> bool {
         let has = |text: &str, part: &str| text.to_lowercase().contains(part);
         let is = |text: &str, other: &str| text.to_lowercase() == other;
         let local = |name: &LocalName, part: &str| has(&name.common, part) || has(&name.official, part);
@@ -76,10 +79,8 @@ impl Lookup {
                     .flatten()
                     .any(|own| own == code)
             }),
-            Self::Currency(text) => country
-                .currencies
-                .iter()
-                .any(|currency| is(&currency.code, text) || has(&currency.name, text)),
+            Self::Currency(code) if is_code => has_currency(country, code),
+            Self::Currency(text) => country.currencies.iter().any(|currency| has(&currency.name, text)),
             Self::Language(text) => {
                 country.languages.iter().any(|language| is(&language.code, text) || is(&language.name, text))
             }
@@ -93,6 +94,10 @@ impl Lookup {
             Self::Independent(status) => country.independent.unwrap_or(false) == *status,
         }
     }
+}
+
+fn has_currency(country: &Country, code: &str) -> bool {
+    country.currencies.iter().any(|currency| currency.code.eq_ignore_ascii_case(code))
 }
 
 impl AsRef<Country> for Country {

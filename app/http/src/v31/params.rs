@@ -4,16 +4,9 @@ use crate::query::{Kind, Param};
 
 const SOME: Param = Param {
     name: "fields",
-    kind: Kind::Words { most: 0, needed: false },
+    kind: Kind::Words { needed: false },
     about: "Members to answer with, separated by commas; unknown ones are ignored; all when absent",
 };
-
-/// `all`.
-pub(crate) const ALL: &[Param] = &[Param {
-    name: "fields",
-    kind: Kind::Words { most: super::MOST_FIELDS, needed: true },
-    about: "One to ten members to answer with, separated by commas; unknown ones are ignored",
-}];
 
 /// Most routes.
 pub(crate) const FIELDS: &[Param] = &[SOME];
@@ -27,7 +20,7 @@ pub(crate) const ALPHA: &[Param] = &[
     SOME,
     Param {
         name: "codes",
-        kind: Kind::Words { most: 0, needed: true },
+        kind: Kind::Words { needed: true },
         about: "Codes separated by commas: alpha-2, alpha-3, numeric or Olympic",
     },
 ];

@@ -8,6 +8,9 @@ const EXPOSED: &str =
     "ETag, Link, Location, Age, Cache-Status, Retry-After, X-Request-Id, Content-Disposition";
 const ASKED: &str = "Authorization, Content-Type, If-None-Match, If-Match, Idempotency-Key, X-Request-Id";
 
+/// The star does not stand for `Authorization`, and older browsers know no star.
+const ANY: &str = "*, Authorization, Content-Type";
+
 pub(super) struct Cors {
     origins: Vec<HeaderValue>,
 }
@@ -56,7 +59,7 @@ impl Share {
         let headers = response.headers_mut();
         if self.open {
             headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD"));
-            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ANY));
         } else if self.origin.is_some() {
             let methods = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
             headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
